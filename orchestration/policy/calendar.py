@@ -1,0 +1,47 @@
+"""The business calendar: whose days these are, when the year begins, which currency results are in.
+
+Here: `calendar.yaml`. Not here: sector calendars that move steps out of closed weeks.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field
+
+from orchestration.policy.base import PolicyFile, Text, refuse, setting
+from orchestration.policy.problems import nearest
+
+_CURRENCY = r"^[A-Z]{3}$"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        hint = nearest(name, available_timezones())
+        raise refuse("an IANA time zone such as UTC or Europe/Berlin", hint) from None
+    return name
+
+
+Currency = Annotated[str, Field(strict=True, pattern=_CURRENCY)]
+
+
+class Calendar(PolicyFile):
+    """Time zone, fiscal year and reporting currency."""
+
+    file_name: ClassVar[str] = "calendar.yaml"
+
+    time_zone: Annotated[Text, AfterValidator(_known_zone)] = setting(
+        "The business time zone: timestamps count by their date in it, and as_of is a date in it.",
+        "IANA time zone name",
+    )
+    fiscal_year_start_month: Annotated[int, Field(strict=True, ge=1, le=12)] = setting(
+        "The month the fiscal year begins with; fiscal quarters are counted from it.",
+        "month, 1 to 12",
+    )
+    reporting_currency: Currency = setting(
+        "The currency every amount is published in; amounts without a currency are taken to be in it.",
+        "ISO 4217 code, three capital letters",
+    )

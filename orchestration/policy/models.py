@@ -1,0 +1,72 @@
+"""All policies together. Adding a policy file is adding one field to `Policies`.
+
+Here: which files there are, what is part of `policy_version`. Not here: the files' contents (a module each) and
+reading them (`load.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestration.policy.aliases import AccountAlias
+from orchestration.policy.base import PolicyFile
+from orchestration.policy.calendar import Calendar
+from orchestration.policy.health_checks import HealthChecks
+from orchestration.policy.sources import Sources
+
+_VERSION_LENGTH = 16
+
+
+class Policies(BaseModel):
+    """Everything read from a policies folder, checked and unchangeable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calendar: Calendar
+    health_checks: HealthChecks
+    sources: Sources
+    account_aliases: tuple[AccountAlias, ...] = ()
+
+    @cached_property
+    def version(self) -> str:
+        """`policy_version`: the same for the same values, however the files are laid out or commented.
+
+        Only files that shape results take part: where data comes from, who may see it and which connector sends it
+        are no change of policy.
+        """
+        values = {name: canonical(getattr(self, name)) for name, model in POLICY_FILES.items() if model.shapes_results}
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_LENGTH]
+
+
+POLICY_FILES: Mapping[str, type[PolicyFile]] = MappingProxyType(
+    {
+        name: info.annotation
+        for name, info in Policies.model_fields.items()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, PolicyFile)
+    }
+)
+
+
+def canonical(value: Any) -> Any:
+    """A value as JSON that depends on what it means only: 5, 5.0 and 5.00 are one number."""
+    if isinstance(value, BaseModel):
+        # A key that an override leaves out is None here; it follows the base and isn't part of the override.
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {name: canonical(item) for name, item in fields.items() if item is not None}
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, Decimal):
+        number = value.normalize()
+        return int(number) if number == number.to_integral_value() else format(number, "f")
+    return value
