@@ -1,0 +1,121 @@
+with
+targets as (
+    select * from {{ ref('fct_health_check_targets') }}
+),
+
+influence as (
+    select * from {{ ref('fct_health_check_influence') }}
+),
+
+run as (
+    select as_of_date, fiscal_year_start_month from {{ ref('stg_run__context') }}
+),
+
+due as (
+    select targets.*
+    from targets
+    cross join run
+    where targets.due_date <= run.as_of_date and targets.status <> 'not_applicable'
+),
+
+by_dimension as (
+    select 'all' as dimension, 'all' as value, due.* from due
+    union all
+    select 'owner' as dimension, coalesce(due.owner_name, '(none)') as value, due.* from due
+    union all
+    select 'geo' as dimension, coalesce(due.geo, '(none)') as value, due.* from due
+    union all
+    select 'region' as dimension, coalesce(due.region, '(none)') as value, due.* from due
+),
+
+counted as (
+    select
+        due_quarter,
+        dimension,
+        value,
+        count(*) as targets_due,
+        sum(case when status = 'completed' then 1 else 0 end) as completed,
+        sum(case when status = 'completed_late' then 1 else 0 end) as completed_late,
+        sum(case when status = 'past_due' then 1 else 0 end) as past_due,
+        sum(case when status = 'missed' then 1 else 0 end) as missed,
+        sum(case when near_miss is not null then 1 else 0 end) as near_misses
+    from by_dimension
+    group by due_quarter, dimension, value
+),
+
+-- The median without an engine's own: the mean of the one or two middle rows.
+ordered as (
+    select
+        due_quarter,
+        dimension,
+        value,
+        {{ days_between('due_date', 'completed_on') }} as days_to_delivery,
+        row_number() over (
+            partition by due_quarter, dimension, value
+            order by {{ days_between('due_date', 'completed_on') }}, target_id
+        ) as place,
+        count(*) over (partition by due_quarter, dimension, value) as deliveries
+    from by_dimension
+    where completed_on is not null
+),
+
+medians as (
+    select
+        due_quarter,
+        dimension,
+        value,
+        cast(sum(days_to_delivery) / (count(*) * 1.0) as decimal(9, 1)) as median_days_to_delivery
+    from ordered
+    where 2 * place >= deliveries and 2 * place <= deliveries + 2
+    group by due_quarter, dimension, value
+),
+
+-- One HC may complete two targets of a cell; what it influenced counts once there.
+delivering as (
+    select distinct due_quarter, dimension, value, completing_activity_id as activity_id
+    from by_dimension
+    where completing_activity_id is not null
+),
+
+influenced as (
+    select
+        delivering.due_quarter,
+        delivering.dimension,
+        delivering.value,
+        sum(case when influence.outcome = 'open' then influence.amount * influence.credit_last_touch end)
+            as influenced_pipeline,
+        sum(case when influence.outcome = 'won' then influence.amount * influence.credit_last_touch end)
+            as influenced_won
+    from delivering
+    inner join influence on delivering.activity_id = influence.activity_id
+    group by delivering.due_quarter, delivering.dimension, delivering.value
+)
+
+select
+    {{ fiscal_quarter_name('counted.due_quarter', 'run.fiscal_year_start_month') }} as fiscal_quarter,
+    {{ fiscal_quarter_starts_on('counted.due_quarter', 'run.fiscal_year_start_month') }} as quarter_starts_on,
+    counted.dimension,
+    counted.value,
+    counted.targets_due,
+    counted.completed,
+    counted.completed_late,
+    counted.past_due,
+    counted.missed,
+    {{ percentage('counted.completed + counted.completed_late', 'counted.targets_due') }} as completion_rate,
+    {{ percentage('counted.completed', 'counted.targets_due') }} as on_time_rate,
+    medians.median_days_to_delivery,
+    counted.near_misses,
+    coalesce(influenced.influenced_pipeline, 0) as influenced_pipeline,
+    coalesce(influenced.influenced_won, 0) as influenced_won
+from counted
+cross join run
+left join medians
+    on
+        counted.due_quarter = medians.due_quarter
+        and counted.dimension = medians.dimension
+        and counted.value = medians.value
+left join influenced
+    on
+        counted.due_quarter = influenced.due_quarter
+        and counted.dimension = influenced.dimension
+        and counted.value = influenced.value

@@ -1,0 +1,83 @@
+with
+issues as (
+    select
+        *,
+        coalesce(owner_name, '(none)') as owner,
+        coalesce(geo, '(none)') as geography
+    from {{ ref('fct_hygiene_issues') }}
+),
+
+earlier as (
+    select
+        coalesce(owner_name, '(none)') as owner,
+        coalesce(geo, '(none)') as geography,
+        rule,
+        sum(case when status = 'open' then 1 else 0 end) as open_before
+    from {{ ref('stg_history__hygiene_issues') }}
+    group by coalesce(owner_name, '(none)'), coalesce(geo, '(none)'), rule
+),
+
+counted as (
+    select
+        owner,
+        geography,
+        rule,
+        sum(case when status = 'open' then 1 else 0 end) as open_issues,
+        sum(case when status = 'cleared' then 1 else 0 end) as cleared_issues,
+        sum(case when status = 'accepted' then 1 else 0 end) as accepted_issues
+    from issues
+    group by owner, geography, rule
+),
+
+ordered as (
+    select
+        owner,
+        geography,
+        rule,
+        {{ days_between('first_seen', 'cleared_on') }} as days_to_clear,
+        row_number() over (
+            partition by owner, geography, rule
+            order by {{ days_between('first_seen', 'cleared_on') }}, issue_id
+        ) as place,
+        count(*) over (partition by owner, geography, rule) as cleared_issues
+    from issues
+    where status = 'cleared'
+),
+
+medians as (
+    select
+        owner,
+        geography,
+        rule,
+        cast(sum(days_to_clear) / (count(*) * 1.0) as decimal(9, 1)) as median_days_to_clear
+    from ordered
+    where 2 * place >= cleared_issues and 2 * place <= cleared_issues + 2
+    group by owner, geography, rule
+)
+
+select
+    counted.owner,
+    counted.geography,
+    counted.rule,
+    counted.open_issues,
+    counted.cleared_issues,
+    counted.accepted_issues,
+    medians.median_days_to_clear,
+    counted.open_issues - coalesce(earlier.open_before, 0) as change_in_open,
+    case
+        when earlier.open_before is null then 'new'
+        when counted.open_issues > earlier.open_before then 'worse'
+        when counted.open_issues < earlier.open_before then 'better'
+        else 'same'
+    end as trend
+from counted
+left join medians
+    on
+        counted.owner = medians.owner
+        and counted.geography = medians.geography
+        and counted.rule = medians.rule
+left join earlier
+    on
+        counted.owner = earlier.owner
+        and counted.geography = earlier.geography
+        and counted.rule = earlier.rule

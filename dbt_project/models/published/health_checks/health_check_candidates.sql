@@ -1,0 +1,46 @@
+with
+candidates as (
+    select * from {{ ref('fct_health_check_candidates') }}
+),
+
+run as (
+    select * from {{ ref('stg_run__context') }}
+),
+
+streams as (
+    select max(case when reconstructed then 1 else 0 end) = 1 as reconstructed from {{ ref('stg_run__streams') }}
+)
+
+select
+    {{ published_by() }},
+    candidates.{{ adapter.quote('rank') }},
+    candidates.target_id,
+    candidates.account_id,
+    candidates.account_name,
+    candidates.contract_id,
+    candidates.product,
+    candidates.milestone,
+    candidates.anchor_date,
+    candidates.due_date,
+    candidates.window_opens_on,
+    candidates.window_closes_on,
+    candidates.expires_on,
+    candidates.status,
+    candidates.days_to_due,
+    candidates.in_window,
+    candidates.completed_on,
+    candidates.completed_by,
+    candidates.completing_activity_id,
+    candidates.near_miss,
+    {{ flag_reason('candidates') }} as flag_reason,
+    candidates.amount,
+    candidates.source_amount,
+    candidates.source_currency,
+    candidates.owner_name,
+    candidates.geo,
+    candidates.region,
+    candidates.segment,
+    streams.reconstructed
+from candidates
+cross join run
+cross join streams

@@ -1,0 +1,22 @@
+select
+    issue_id,
+    rule,
+    severity,
+    source,
+    stream,
+    record_key,
+    account_id,
+    column_name,
+    expected,
+    actual,
+    sentence,
+    suggestion,
+    mended_by_role,
+    owner_name,
+    geo,
+    occurrences,
+    first_seen,
+    last_seen,
+    status,
+    cleared_on
+from {{ read_input(source('history', 'hygiene_issues')) }}

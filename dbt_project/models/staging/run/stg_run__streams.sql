@@ -1,0 +1,22 @@
+select
+    stream,
+    source,
+    cadence,
+    extraction_id,
+    last_success_at,
+    age_days,
+    max_age_days,
+    on_stale,
+    is_present,
+    is_stale,
+    is_omitted,
+    reconstructed,
+    rows_read,
+    rows_used,
+    rows_set_aside,
+    rows_after_as_of,
+    rows_deleted_at_source,
+    rows_summary_line,
+    rows_landed_before,
+    problem
+from {{ read_input(source('run', 'streams')) }}
