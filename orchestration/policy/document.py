@@ -87,6 +87,7 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
     name = path.name
     document = Document(name, {})
     problems: list[Problem] = []
+    text = ""
     try:
         text = decode(path)
         _refuse_dangers(text)
@@ -100,7 +101,7 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
     except OSError as error:
         return Document(name, {}), [Problem(name, None, "", f"a file that can't be read: {error.strerror}", "a file")]
     except yaml.YAMLError as error:
-        return Document(name, {}), [_syntax_problem(name, error)]
+        return Document(name, {}), [_syntax_problem(name, text, error)]
     return document, problems
 
 
@@ -138,11 +139,12 @@ def _refuse_references(event: yaml.Event, line: int) -> None:
         raise _Refused(line, f"the tag {event.tag}", "plain values: policies take no tags")
 
 
-def _syntax_problem(name: str, error: yaml.YAMLError) -> Problem:
+def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return Problem(name, line, "", f"the control character #x{ord(text[error.position]):04x}", "printable text")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else None
-    if isinstance(error, yaml.reader.ReaderError):
-        return Problem(name, None, "", f"the control character #x{ord(chr(error.character)):04x}", "printable text")
     found = str(getattr(error, "problem", None) or error)
     if r"'\t'" in found:
         return Problem(name, line, "", "a tab", "spaces: YAML takes no tabs for indentation")

@@ -1,0 +1,131 @@
+"""`policy_version` follows the values and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.policy.load import load_policies
+from orchestration.policy.models import POLICY_FILES
+
+SHIPPED = Path(__file__).parents[3] / "policies"
+SHAPING = {name: model.file_name for name, model in POLICY_FILES.items() if model.shapes_results}
+VALUES = {name: yaml.safe_load((SHIPPED / file).read_text()) for name, file in SHAPING.items()}
+OVERRIDE = {"segment": "smb", "near_miss_days": 5, "milestones": {"pre_end": {"offset_days": -100}}}
+VALUES["health_checks"]["overrides"] = [OVERRIDE]
+
+
+def version(files: dict[str, str]) -> str:
+    """The version of the shipped policies with these files in place of theirs."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(SHIPPED, Path(place) / "policies"))
+        for name, text in files.items():
+            (folder / SHAPING.get(name, name)).write_text(text, encoding="utf-8")
+        return load_policies(folder).version
+
+
+def dumped(values: dict[str, Any]) -> dict[str, str]:
+    return {name: yaml.safe_dump(part, sort_keys=False, allow_unicode=True) for name, part in values.items()}
+
+
+BASE = version(dumped(VALUES))
+
+
+def shuffled(value: Any, chance: random.Random) -> Any:
+    """The same value with the keys of every mapping in another order."""
+    if isinstance(value, dict):
+        keys = list(value)
+        chance.shuffle(keys)
+        return {key: shuffled(value[key], chance) for key in keys}
+    if isinstance(value, list):
+        return [shuffled(item, chance) for item in value]
+    return value
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    chance=st.randoms(use_true_random=False),
+    flow=st.booleans(),
+    comment=st.sampled_from(["", "# a note\n", "\n\n#x: 1\n"]),
+)
+def test_order_layout_and_comments_leave_the_version(chance: random.Random, flow: bool, comment: str) -> None:
+    values = shuffled(VALUES, chance)
+    files = {
+        name: comment + yaml.safe_dump(part, sort_keys=False, default_flow_style=flow) + comment
+        for name, part in values.items()
+    }
+    assert version(files) == BASE
+
+
+def leaves(value: Any, path: tuple = ()) -> list[tuple]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in leaves(item, (*path, key))]
+    if isinstance(value, list):
+        return [leaf for index, item in enumerate(value) for leaf in leaves(item, (*path, index))]
+    return [path]
+
+
+OTHER = {
+    "UTC": "Europe/Berlin",
+    "USD": "EUR",
+    "contract_start": "contract_end",
+    "contract_end": "contract_start",
+    "smb": "enterprise",
+    "declined": "completed",
+    "no_show": "completed",
+}
+# Turning an anchor round needs an offset that lies inside the contract again.
+CHANGEABLE = [
+    path for path in leaves(VALUES) if path[-1] != "anchor" and path != ("health_checks", "not_delivered_statuses", 0)
+]
+
+
+@pytest.mark.parametrize("path", CHANGEABLE, ids=lambda path: ".".join(map(str, path)))
+def test_any_value_changes_the_version(path: tuple) -> None:
+    values = copy.deepcopy(VALUES)
+    holder = values
+    for part in path[:-1]:
+        holder = holder[part]
+    old = holder[path[-1]]
+    if isinstance(old, bool):
+        holder[path[-1]] = not old
+    elif isinstance(old, int):
+        holder[path[-1]] = old + 1
+    else:
+        holder[path[-1]] = OTHER.get(old, f"{old} too")
+    assert version(dumped(values)) != BASE
+
+
+def test_an_anchor_changes_the_version() -> None:
+    values = copy.deepcopy(VALUES)
+    values["health_checks"]["milestones"]["post_start"] |= {"anchor": "contract_end", "offset_days": 0}
+    with_offset = copy.deepcopy(VALUES)
+    with_offset["health_checks"]["milestones"]["post_start"] |= {"offset_days": 0}
+    assert len({BASE, version(dumped(values)), version(dumped(with_offset))}) == 3
+
+
+def test_an_override_that_repeats_the_base_is_another_policy() -> None:
+    values = copy.deepcopy(VALUES)
+    base = values["health_checks"]["influence_days"]
+    values["health_checks"]["overrides"][0]["influence_days"] = base
+    assert version(dumped(values)) != BASE
+
+
+def test_where_data_comes_from_is_no_policy() -> None:
+    text = (SHIPPED / "sources.yaml").read_text().replace("max_age_days: 8", "max_age_days: 15")
+    aliases = "alias,account\nAcme,ACME Corp\n"
+    assert version(dumped(VALUES) | {"sources.yaml": text, "account_aliases.csv": aliases}) == BASE
+
+
+def test_the_version_is_short_hexadecimal() -> None:
+    assert len(BASE) == 16
+    int(BASE, 16)
