@@ -1,0 +1,149 @@
+"""The frozen inputs of a run: everything the models read, in one folder, so that what they make is a function of it.
+
+Here: how a folder of inputs is laid out and put in place. Not here: which extractions are in use (quality/landed.py),
+or what a policy table holds (policy/tables.py).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.sources.streams import STREAMS, landing_schema
+
+# A table of inputs is either written, or linked from files that never change.
+Content = pa.Table | Sequence[Path]
+
+CONTEXT_SCHEMA = pa.schema(
+    [
+        pa.field("as_of_date", pa.date32()),
+        pa.field("policy_version", pa.string()),
+        pa.field("run_id", pa.string()),
+        pa.field("published_at", pa.timestamp("us")),
+        pa.field("cadence", pa.string()),
+        pa.field("time_zone", pa.string()),
+        pa.field("reporting_currency", pa.string()),
+        pa.field("fiscal_year_start_month", pa.int32()),
+    ]
+)
+
+STREAMS_SCHEMA = pa.schema(
+    [
+        pa.field("stream", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("cadence", pa.string()),
+        pa.field("extraction_id", pa.string()),
+        pa.field("last_success_at", pa.timestamp("us")),
+        pa.field("age_days", pa.int32()),
+        pa.field("max_age_days", pa.int32()),
+        pa.field("on_stale", pa.string()),
+        pa.field("is_present", pa.bool_()),
+        pa.field("is_stale", pa.bool_()),
+        pa.field("is_omitted", pa.bool_()),
+        pa.field("reconstructed", pa.bool_()),
+        pa.field("rows_read", pa.int64()),
+        pa.field("rows_used", pa.int64()),
+        pa.field("rows_set_aside", pa.int64()),
+        pa.field("rows_after_as_of", pa.int64()),
+        pa.field("rows_deleted_at_source", pa.int64()),
+        pa.field("rows_summary_line", pa.int64()),
+        pa.field("rows_landed_before", pa.int64()),
+        pa.field("problem", pa.string()),
+    ]
+)
+
+HYGIENE_ISSUES_HISTORY = pa.schema(
+    [
+        *(
+            pa.field(name, pa.string())
+            for name in (
+                "issue_id",
+                "rule",
+                "severity",
+                "source",
+                "stream",
+                "record_key",
+                "account_id",
+                "column_name",
+                "expected",
+                "actual",
+                "sentence",
+                "suggestion",
+                "mended_by_role",
+                "owner_name",
+                "geo",
+            )
+        ),
+        pa.field("occurrences", pa.int32()),
+        pa.field("first_seen", pa.date32()),
+        pa.field("last_seen", pa.date32()),
+        pa.field("status", pa.string()),
+        pa.field("cleared_on", pa.date32()),
+    ]
+)
+
+
+def context_table(
+    *,
+    as_of: date,
+    policy_version: str,
+    run_id: str,
+    published_at: datetime,
+    cadence: str,
+    time_zone: str,
+    reporting_currency: str,
+    fiscal_year_start_month: int,
+) -> pa.Table:
+    """The one row that says what a run was asked to do. `published_at` is a naive UTC timestamp."""
+    row = {
+        "as_of_date": as_of,
+        "policy_version": policy_version,
+        "run_id": run_id,
+        "published_at": published_at,
+        "cadence": cadence,
+        "time_zone": time_zone,
+        "reporting_currency": reporting_currency,
+        "fiscal_year_start_month": fiscal_year_start_month,
+    }
+    return pa.Table.from_pylist([row], schema=CONTEXT_SCHEMA)
+
+
+def empty_landing() -> dict[tuple[str, str], Content]:
+    """An empty table for every stream, for those nothing is known of."""
+    return {("landing", name): landing_schema(stream).empty_table() for name, stream in STREAMS.items()}
+
+
+def freeze_inputs(folder: Path, tables: Mapping[tuple[str, str], Content]) -> None:
+    """Put `tables`, by (schema, table), into `folder` as `<schema>/<table>/*.parquet`, replacing what was there.
+
+    Files are linked, not copied, where the file system allows. The former inputs stay until the new ones are whole.
+    """
+    building = folder.with_name(f".{folder.name}.building")
+    former = folder.with_name(f".{folder.name}.former")
+    for leftover in (building, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for (schema, table), content in tables.items():
+        place = building / schema / table
+        place.mkdir(parents=True)
+        if isinstance(content, pa.Table):
+            pq.write_table(content, place / "part-00000.parquet", compression="zstd")
+        else:
+            for number, file in enumerate(content):
+                _link(file, place / f"part-{number:05d}.parquet")
+    if folder.exists():
+        folder.rename(former)
+    building.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)

@@ -1,0 +1,101 @@
+"""Typed settings: where a home is, which engine runs the models, where publications go.
+
+The only module that reads the environment. Numbers that shape results are policy, not settings.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Engine(StrEnum):
+    """Where the dbt models run."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+class Settings(BaseSettings):
+    """Settings of one installation; every field is `ACCOUNT_HEALTH_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="ACCOUNT_HEALTH_", extra="ignore", frozen=True, secrets_dir=None)
+
+    home: Path = Field(Path(".account-health"), description="Folder that holds everything a run reads and writes.")
+    drop: Path | None = Field(None, description="Folder with report files; default is `drop` in the home.")
+    policies: Path = Field(PROJECT_ROOT / "policies", description="Folder with the policy files.")
+    expectations: Path = Field(PROJECT_ROOT / "expectations", description="Folder with the expectation suites.")
+    dbt_project: Path = Field(PROJECT_ROOT / "dbt_project", description="Folder with the dbt project.")
+    engine: Engine = Field(Engine.DUCKDB, description="Where the models run: duckdb or spark.")
+    spark_dbt: Path = Field(
+        PROJECT_ROOT / ".venv-spark" / "bin" / "dbt", description="dbt of the environment that has Spark."
+    )
+    memory_limit: str = Field("6GB", description="Memory DuckDB may use before it spills to disk.")
+    publish_postgres: SecretStr | None = Field(None, description="URL of a PostgreSQL to publish to as well.")
+    publish_postgres_file: Path | None = Field(None, description="Secret file that holds that URL.")
+    webhook_on_failure: Annotated[SecretStr | None, NoDecode] = Field(
+        None, description="URL that is told when a run fails."
+    )
+
+    @property
+    def home_path(self) -> Path:
+        """The home as an absolute path, the same from whichever folder a process was started in."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def drop_path(self) -> Path:
+        return (self.drop.expanduser().resolve()) if self.drop else self.home_path / "drop"
+
+    @property
+    def landing_path(self) -> Path:
+        return self.home_path / "landing"
+
+    @property
+    def checks_path(self) -> Path:
+        return self.home_path / "checks"
+
+    @property
+    def inputs_path(self) -> Path:
+        return self.home_path / "inputs"
+
+    @property
+    def history_path(self) -> Path:
+        return self.home_path / "history"
+
+    @property
+    def published_path(self) -> Path:
+        return self.home_path / "published"
+
+    @property
+    def runs_path(self) -> Path:
+        return self.home_path / "runs"
+
+    @property
+    def dagster_path(self) -> Path:
+        return self.home_path / "dagster"
+
+    @property
+    def temporary_path(self) -> Path:
+        return self.home_path / "tmp"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home_path / "warehouse.duckdb"
+
+    @property
+    def spark_path(self) -> Path:
+        return self.home_path / "spark"
+
+    def postgres_url(self) -> str | None:
+        """The URL to publish to, from the environment or the secret file; None when neither is set."""
+        if self.publish_postgres is not None:
+            return self.publish_postgres.get_secret_value()
+        if self.publish_postgres_file is not None:
+            return self.publish_postgres_file.read_text(encoding="utf-8").strip()
+        return None
