@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -70,8 +69,8 @@ def publish_snapshot(
 ) -> Snapshot:
     """Publish the tables and views of schema `published` of `con` as a new snapshot, and make it the current one.
 
-    `keys` gives the columns that order each table; `tables` narrows what is published; `history` names folders of
-    `<as_of>.parquet` files that are linked, not copied, into the snapshot as tables of their own.
+    `keys` gives the unique columns that order each table; `tables` narrows what is published; `history` names folders
+    of `<as_of>.parquet` files that are linked, not copied, into the snapshot as tables of their own.
     """
     names = _table_names(con, tables, set(history or ()))
     descriptions = descriptions or {}
@@ -80,7 +79,9 @@ def publish_snapshot(
         snapshot_id = _free_snapshot_id(published_dir, make_snapshot_id(published_at, run_id))
         folder = published_dir / f"{durable.TEMPORARY_PREFIX}{snapshot_id}"
         folder.mkdir()
-        published = _export_all(con, folder, names, keys or {}, descriptions, run_id)
+        published = {
+            name: _export(con, folder, name, tuple((keys or {}).get(name, ())), descriptions, run_id) for name in names
+        }
         for table, source in sorted((history or {}).items()):
             files = link_history(folder, table, source, _current_or_none(published_dir))
             published[table] = describe_table(folder, files, descriptions.get(table))
@@ -139,26 +140,6 @@ def _current_or_none(published_dir: Path) -> Snapshot | None:
     return read_snapshot(published_dir / snapshot_id) if snapshot_id else None
 
 
-def _export_all(
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-    names: Sequence[str],
-    keys: Mapping[str, Sequence[str]],
-    descriptions: Mapping[str, TableDescription],
-    run_id: str,
-) -> dict[str, PublishedTable]:
-    """All tables of one moment: inside one transaction, the caller's if it has begun one."""
-    own_transaction = False
-    with suppress(duckdb.TransactionException):
-        con.begin()
-        own_transaction = True
-    try:
-        return {name: _export(con, folder, name, tuple(keys.get(name, ())), descriptions, run_id) for name in names}
-    finally:
-        if own_transaction:
-            con.rollback()
-
-
 def _export(
     con: duckdb.DuckDBPyConnection,
     folder: Path,
@@ -178,8 +159,8 @@ def _export(
         )
     if "run_id" in types and not table.endswith("_history"):
         _refuse_other_runs(con, relation, table, run_id)
-    # The other columns break ties where the key isn't unique, so that the order is total whatever the rows are.
-    order = [*key, *(column for column in types if column not in key)]
+    # A key is unique (tested before), so it makes the order total; without one all columns do, for half as much again.
+    order = key or tuple(types)
     by = ", ".join(f"{identifier(column)} asc nulls last" for column in order)
     path = folder / f"{table}.parquet"
     con.execute(

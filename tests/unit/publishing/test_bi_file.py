@@ -1,0 +1,89 @@
+"""The DuckDB file for BI tools: whole, readable by old clients, replaced in one moment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+
+import duckdb
+import pytest
+
+from orchestration.publishing import bi_file, durable
+from orchestration.publishing.bi_file import publish_bi_file
+from orchestration.publishing.manifest import TableDescription
+from tests.support.duckdb1 import duckdb1_python
+
+_OLD_CLIENT = textwrap.dedent(
+    """
+    import duckdb, json, sys
+    con = duckdb.connect(sys.argv[1], read_only=True)
+    tables = [row[0] for row in con.execute(
+        "select table_name from duckdb_tables() where schema_name = 'published' order by 1").fetchall()]
+    print(json.dumps({
+        "version": duckdb.__version__,
+        "tables": tables,
+        "rows": con.execute("select count(*), sum(arr)::varchar from published.accounts").fetchall(),
+        "run": con.execute("select run_id from published.publication").fetchall(),
+        "comments": con.execute("select comment from duckdb_columns() where column_name = 'arr'").fetchall(),
+    }))
+    """
+)
+
+
+def test_an_old_client_reads_it(publish, published_dir):
+    snapshot = publish(1, descriptions={"accounts": TableDescription(columns={"arr": "Euros a year, it's said"})})
+    assert publish_bi_file(snapshot)
+    path = published_dir / "account_health.duckdb"
+    answer = subprocess.run([duckdb1_python(), "-c", _OLD_CLIENT, path], capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout) == {
+        "version": "1.0.0",
+        "tables": ["accounts", "publication", "scores", "totals"],
+        "rows": [[5, "12.5000"]],
+        "run": [["run00001-of-tests"]],
+        "comments": [["Euros a year, it's said"]],
+    }
+
+
+def test_an_open_client_keeps_what_it_opened(publish, published_dir):
+    path = published_dir / "account_health.duckdb"
+    publish_bi_file(publish(1, rows=5))
+    with duckdb.connect(path, read_only=True) as client:
+        publish_bi_file(publish(2, rows=8))
+        assert client.execute("select count(*) from published.accounts").fetchall() == [(5,)]
+    with duckdb.connect(path, read_only=True) as client:
+        assert client.execute("select count(*) from published.accounts").fetchall() == [(8,)]
+
+
+def test_a_newer_publication_is_not_replaced_by_an_older(publish, published_dir):
+    older, newer = publish(1, rows=5), publish(2, rows=8)
+    assert publish_bi_file(newer)
+    assert not publish_bi_file(older)
+    with duckdb.connect(published_dir / "account_health.duckdb", read_only=True) as client:
+        assert client.execute("select count(*) from published.accounts").fetchall() == [(8,)]
+
+
+@pytest.mark.parametrize("step", ["sync_file", "move", "_build"])
+def test_a_failure_leaves_the_former_file(publish, published_dir, monkeypatch, step):
+    publish_bi_file(publish(1, rows=5))
+    snapshot = publish(2, rows=8)
+
+    def fail(*arguments):
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bi_file if step == "_build" else durable, step, fail)
+        with pytest.raises(OSError, match="no space left"):
+            publish_bi_file(snapshot)
+    with duckdb.connect(published_dir / "account_health.duckdb", read_only=True) as client:
+        assert client.execute("select count(*) from published.accounts").fetchall() == [(5,)]
+    assert publish_bi_file(snapshot)
+    assert not list(published_dir.glob(".tmp-*"))
+
+
+def test_a_log_left_by_a_careless_client_does_no_harm(publish, published_dir):
+    publish_bi_file(publish(1))
+    (published_dir / "account_health.duckdb.wal").write_bytes(b"not of this file")
+    publish_bi_file(publish(2, rows=8))
+    with duckdb.connect(published_dir / "account_health.duckdb", read_only=True) as client:
+        assert client.execute("select count(*) from published.accounts").fetchall() == [(8,)]
