@@ -12,8 +12,7 @@ from pydantic import AfterValidator, Field
 
 from orchestration.policy.base import PolicyFile, Text, refuse, setting
 from orchestration.policy.problems import nearest
-
-_CURRENCY = r"^[A-Z]{3}$"
+from orchestration.sources.currencies import CODES
 
 
 def _known_zone(name: str) -> str:
@@ -25,7 +24,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Currency = Annotated[str, Field(strict=True, pattern=_CURRENCY)]
+def _known_currency(code: str) -> str:
+    if code not in CODES:
+        raise refuse("a currency in use")
+    return code
+
+
+Currency = Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 
 
 class Calendar(PolicyFile):

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +34,7 @@ class Policies(BaseModel):
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()
 
-    @cached_property
+    @property
     def version(self) -> str:
         """`policy_version`: the same for the same values, however the files are laid out or commented.
 

@@ -30,9 +30,8 @@ from orchestration.policy.base import (
     setting,
 )
 from orchestration.policy.problems import Finding, Severity, nearest, shown
+from orchestration.sources.settings import DEFAULT_SOURCE
 from orchestration.sources.streams import STREAMS
-
-DEFAULT_SOURCE = "files"
 
 _DAYS_BETWEEN = {"daily": 1, "weekly": 7}
 _MEMORY = r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$"
@@ -170,15 +169,22 @@ class Matching(PolicyModel):
 
 
 class FileSource(PolicyModel):
-    """A file (or a query over files) that a stream is read from, where names alone don't tell."""
+    """A file (or a query over files) that a stream is read from, where its name and headers alone don't tell how."""
 
-    name: Name = setting("The source's name; it stands on every record read from it.", "name")
+    name: Name = setting(
+        "The source's name; it stands on every record read from it. files: the default source, for a stream whose own "
+        "files need to be told how they are written.",
+        "name",
+    )
     stream: StreamName = setting("The stream it feeds.", "stream")
     path: Annotated[Text, AfterValidator(_drop_path)] = setting(
-        "The file, or a pattern with *, relative to the drop folder. Either path or query.", "path", default=None
+        "The file, or a pattern with *, relative to the drop folder; with neither path nor query the stream's own file "
+        "names are looked for.",
+        "path",
+        default=None,
     )
     query: Annotated[Text, AfterValidator(_one_select)] = setting(
-        "One SELECT over the drop folder's files, each a table of texts named like the file. Either path or query.",
+        "One SELECT over the drop folder's files, each a table of texts named like the file; instead of a path.",
         "SQL",
         default=None,
     )
@@ -206,12 +212,8 @@ class FileSource(PolicyModel):
     )
 
     def lint(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
-        if (self.path is None) == (self.query is None):
-            found = "neither path nor query" if self.path is None else "both path and query"
-            yield Finding(here, found, "either path or query")
-        if self.name == DEFAULT_SOURCE:
-            hint = f"{DEFAULT_SOURCE} is the source of files that are named like their stream"
-            yield Finding((*here, "name"), shown(self.name), "another name", hint)
+        if self.path is not None and self.query is not None:
+            yield Finding(here, "both path and query", "one of the two, or neither for the stream's own file names")
         if self.stream not in STREAMS:
             yield Finding((*here, "stream"), f"the unknown stream {shown(self.stream)}", *_among(self.stream, STREAMS))
             return
@@ -243,14 +245,16 @@ class Sources(PolicyFile):
     streams: dict[StreamName, StreamSettings] = setting("Cadence and age of each stream.", "stream: settings")
     extraction: Extraction = setting("How report files are read.", "settings")
     matching: Matching = setting("How account names are matched.", "settings")
-    sources: tuple[FileSource, ...] = setting("File sources beside the default one.", "list of sources", default=())
+    sources: tuple[FileSource, ...] = setting(
+        "File sources whose files need a mapping or a format.", "list of sources", default=()
+    )
     thresholds: tuple[Threshold, ...] = setting("Thresholds of checks by source.", "list of thresholds", default=())
 
     def lint(self) -> Iterator[Finding]:
         yield from self._stream_findings()
         yield from self._extraction_findings()
         yield from _repeated(("matching", "legal_forms"), [form.casefold() for form in self.matching.legal_forms])
-        yield from _repeated(("sources",), [source.name for source in self.sources])
+        yield from _repeated(("sources",), [f"{source.name} of {source.stream}" for source in self.sources])
         for index, source in enumerate(self.sources):
             yield from source.lint(("sources", index))
         yield from self._threshold_findings()

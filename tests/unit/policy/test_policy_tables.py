@@ -132,6 +132,9 @@ def test_rows_are_in_one_order_and_scopes_are_unique(by_scope: dict[tuple, dict[
     seed.shuffle(overrides)
 
     assert policy_tables(policies_with(overrides)) == tables
+    turned = {key: dict(reversed(BASE[key].items())) for key in ("milestones", "minimum_term_days")}
+    checks = HealthChecks.model_validate(BASE | turned | {"overrides": overrides})
+    assert policy_tables(LOADED.model_copy(update={"health_checks": checks})) == tables
     ids = tables["health_check_rules"]["scope_id"].to_pylist()
     assert len(set(ids)) == len(ids)
 

@@ -129,3 +129,10 @@ def test_where_data_comes_from_is_no_policy() -> None:
 def test_the_version_is_short_hexadecimal() -> None:
     assert len(BASE) == 16
     int(BASE, 16)
+
+
+def test_a_changed_copy_has_a_version_of_its_own() -> None:
+    policies = load_policies(SHIPPED)
+    before = policies.version
+    calendar = policies.calendar.model_copy(update={"fiscal_year_start_month": 7})
+    assert policies.model_copy(update={"calendar": calendar}).version != before
