@@ -15,8 +15,14 @@ from orchestration.policy.problems import nearest
 from orchestration.sources.currencies import CODES
 
 
+# Names that zone databases hold but that mean whatever the machine says.
+_NO_ZONES = frozenset({"localtime", "Factory"})
+
+
 def _known_zone(name: str) -> str:
     try:
+        if name in _NO_ZONES:
+            raise KeyError(name)
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         hint = nearest(name, available_timezones())

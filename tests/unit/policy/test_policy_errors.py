@@ -131,6 +131,8 @@ CASES = [
          "an IANA time zone", "did you mean Europe/Berlin?"),
     Case("zone that is a path", CAL, "time_zone: UTC", "time_zone: ../../etc/passwd", "passwd", "time_zone",
          '"../../etc/passwd"', "an IANA time zone"),
+    Case("zone of the machine", CAL, "time_zone: UTC", "time_zone: localtime", "localtime", "time_zone", '"localtime"',
+         "an IANA time zone"),
     Case("month 13", CAL, "start_month: 1", "start_month: 13", "month: 13", "fiscal_year_start_month", "13",
          "at most 12 (month, 1 to 12)"),
     Case("month 0", CAL, "start_month: 1", "start_month: 0", "month: 0", "fiscal_year_start_month", "0", "at least 1"),
