@@ -14,7 +14,6 @@ from orchestration.policy.base import PolicyFile, Text, refuse, setting
 from orchestration.policy.problems import nearest
 from orchestration.sources.currencies import CODES
 
-
 # Names that zone databases hold but that mean whatever the machine says.
 _NO_ZONES = frozenset({"localtime", "Factory"})
 
