@@ -1,0 +1,1 @@
+"""Pure extraction: report files in, typed and immutable landing-zone extractions out. Nothing here imports Dagster."""

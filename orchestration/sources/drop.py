@@ -1,0 +1,385 @@
+"""Extraction of report files: one stream from the drop folder into the landing zone.
+
+This ties the steps together (find, copy, hash, parse, check that the file is decidable, commit); each step's how is in
+its own module. What a bad cell or row costs is decided later, by the checks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.sources import files, queries, records, values
+from orchestration.sources.errors import SourceError
+from orchestration.sources.landing import Extraction, LandingZone
+from orchestration.sources.settings import (
+    DEFAULT_SOURCE,
+    ExtractionSettings,
+    FileSource,
+    ReadingRules,
+    digest,
+)
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, texts
+from orchestration.sources.streams import STREAMS, Kind, Stream, landing_schema
+
+LANDED, LANDED_BEFORE, ABSENT = "landed", "landed_before", "absent"
+
+# Changes with the meaning of a parsed cell, so that a file is read again by a newer version.
+READER_VERSION = 1
+_PART = "part-00000.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionOutcome:
+    """What came of looking for one stream of one source."""
+
+    stream: str
+    source: str
+    status: str
+    extraction: Extraction | None = None
+    file: str | None = None
+    rows_read: int = 0
+    rows_landed: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def extract_stream(
+    stream_name: str,
+    drop_dir: Path,
+    landing: LandingZone,
+    settings: ExtractionSettings,
+    *,
+    time_zone: str,
+    reporting_currency: str,
+    sources: Sequence[FileSource] = (),
+    extracted_at: datetime | None = None,
+) -> tuple[ExtractionOutcome, ...]:
+    """Lands what the drop folder holds for a stream, source by source.
+
+    Declared sources come first, then the default source `files` with what no declared source names, where it finds a
+    file of the stream's own name (or nothing else is declared). Every source is tried before the first error is raised.
+    """
+    stream = STREAMS[stream_name]
+    drop_dir = Path(drop_dir)
+    declared = [source for source in sources if source.stream == stream_name]
+    taken = _taken(drop_dir, sources)
+    default = FileSource(name=DEFAULT_SOURCE, stream=stream_name)
+    if not any(source.name == DEFAULT_SOURCE for source in declared):
+        declared.append(default)
+    outcomes: list[ExtractionOutcome] = []
+    errors: list[SourceError] = []
+    for source in declared:
+        started = time.perf_counter()
+        try:
+            outcome = _extract(
+                stream,
+                source,
+                drop_dir,
+                landing,
+                settings,
+                time_zone,
+                reporting_currency,
+                extracted_at,
+                taken if source.path is None else frozenset(),
+                started,
+            )
+        except SourceError as error:
+            errors.append(error)
+        else:
+            outcomes.append(outcome)
+    if errors:
+        for other in errors[1:]:
+            errors[0].add_note(str(other))
+        raise errors[0]
+    found = [outcome for outcome in outcomes if outcome.status != ABSENT]
+    return tuple(found or outcomes[:1])
+
+
+def unclaimed_files(drop_dir: Path, sources: Sequence[FileSource]) -> list[str]:
+    """The files of the drop folder that no stream reads."""
+    taken = _taken(drop_dir, sources)
+    return [
+        name
+        for name in files.list_folder(drop_dir)
+        if name not in taken and not any(files.names_stream(name, stream) for stream in STREAMS)
+    ]
+
+
+def _taken(drop_dir: Path, sources: Sequence[FileSource]) -> frozenset[str]:
+    """The files that declared sources read, by path or in a query."""
+    named = {name for source in sources for name in files.declared_files(drop_dir, source)}
+    tables = set().union(*(queries.tables_named(source) for source in sources if source.query))
+    if tables:
+        named |= {
+            name
+            for name in files.list_folder(drop_dir)
+            if files.has_table_extension(name) and queries.table_name(name) in tables
+        }
+    return frozenset(named)
+
+
+def _extract(
+    stream: Stream,
+    source: FileSource,
+    drop_dir: Path,
+    landing: LandingZone,
+    settings: ExtractionSettings,
+    time_zone: str,
+    reporting_currency: str,
+    extracted_at: datetime | None,
+    taken: frozenset[str],
+    started: float,
+) -> ExtractionOutcome:
+    path = None
+    if not source.query:
+        path = files.find_file(drop_dir, stream, source, settings, taken)
+        if path is None:
+            return ExtractionOutcome(stream.name, source.name, ABSENT, seconds=time.perf_counter() - started)
+    rules = ReadingRules(
+        time_zone=time_zone,
+        reporting_currency=reporting_currency,
+        earliest_year=settings.earliest_year,
+        latest_year=settings.latest_year,
+        date_format=source.date_format,
+        timestamp_format=source.timestamp_format,
+    )
+    with landing.writing(stream.name, settings.lock_wait_seconds) as work:
+        if path is not None:
+            read = files.take_snapshot(
+                path,
+                drop_dir,
+                work,
+                source,
+                settings,
+                lambda headers: _recognised(stream, source, headers),
+                lambda headers, cells: _lacks_required(stream, source, headers, cells),
+            )
+        else:
+            read = queries.run_query(source, drop_dir, work, settings)
+            if read is None:
+                return ExtractionOutcome(stream.name, source.name, ABSENT, seconds=time.perf_counter() - started)
+        layout, ignored = files.layout_of(stream, source, read.headers, settings, read.file)
+        content = digest(
+            FORMAT_OF_CONTENT,
+            read.sha256,
+            stream.name,
+            source.fingerprint(),
+            rules,
+            list(settings.summary_line_patterns),
+            settings.keeps_extra_columns_of(stream.name),
+            str(landing_schema(stream)),
+        )
+        newest = landing.newest(stream.name, source.name)
+        now = extracted_at or datetime.now(UTC)
+        if newest is not None and newest.content_sha256 == content:
+            if read.modified_ns > newest.last_modified_ns:
+                newest = landing.confirm(newest, now, read.modified_ns)
+            return ExtractionOutcome(
+                stream.name,
+                source.name,
+                LANDED_BEFORE,
+                newest,
+                read.file,
+                newest.rows_read,
+                0,
+                {LANDED_BEFORE: newest.rows_read},
+                time.perf_counter() - started,
+            )
+        extraction_id, moment = landing.free_extraction_id(stream.name, now, content)
+        rows, last_row = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
+        _refuse_undecidable(stream, source, layout, read, work / _PART, settings, work)
+        passed_over = {files.SUMMARY_LINE: skipped} if (skipped := read.summary_lines + last_row - rows) else {}
+        extraction = landing.commit(
+            work,
+            extraction_id,
+            stream=stream.name,
+            source=source.name,
+            file=read.file,
+            extracted_at=moment,
+            content_sha256=content,
+            file_sha256=read.sha256,
+            file_modified_ns=read.modified_ns,
+            rows_read=rows + sum(passed_over.values()),
+            passed_over=passed_over,
+            parts={_PART: rows},
+            columns_found=tuple(read.headers),
+            columns_ignored=tuple(ignored),
+            encoding=getattr(read, "encoding", "query"),
+            delimiter=getattr(read, "delimiter", "query"),
+            seconds=time.perf_counter() - started,
+        )
+    return ExtractionOutcome(
+        stream.name,
+        source.name,
+        LANDED,
+        extraction,
+        read.file,
+        extraction.rows_read,
+        extraction.rows_landed,
+        extraction.passed_over,
+        time.perf_counter() - started,
+    )
+
+
+FORMAT_OF_CONTENT = f"account-health reader {READER_VERSION}"
+
+
+def _recognised(stream: Stream, source: FileSource, headers: Sequence[str]) -> tuple[bool, int]:
+    positions = files.map_header(stream, source, headers)
+    return not files.missing_columns(stream, source, positions), len(positions)
+
+
+def _lacks_required(stream: Stream, source: FileSource, headers: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether a line lacks a value that every record needs, as totals do."""
+    positions = files.map_header(stream, source, headers)
+    needed = [positions[c.name] for c in stream.columns if c.required_value and c.name in positions]
+    references = [positions[name] for name in ("account_id", "account_name") if name in positions]
+    if stream.refers_to_account and not any(cells[position] for position in references):
+        return True
+    return any(not cells[position] for position in needed)
+
+
+def _write_part(
+    stream: Stream,
+    source: FileSource,
+    layout: records.Layout,
+    rules: ReadingRules,
+    read: files.Snapshot | queries.QueryResult,
+    settings: ExtractionSettings,
+    work: Path,
+    extraction_id: str,
+) -> tuple[int, int]:
+    """Writes the typed records; returns (rows, number of the last record)."""
+    with queries.connect(settings, work) as con:
+        records.register_fold(con)
+        if isinstance(read, queries.QueryResult):
+            attach, raw = queries.attached_cells(read)
+            con.execute(attach)
+        else:
+            raw = _file_cells(read, settings, rejected=False)
+        arguments = (stream, source, layout, rules)
+        _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
+        if isinstance(read, files.Snapshot) and con.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
+            _number_rejects(con, read, settings)
+            raw = _file_cells(read, settings, rejected=True)
+            _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
+        rows, last = con.execute(
+            compose(
+                "SELECT count(*), coalesce(max(_row), 0) FROM read_parquet({part})", part=literal(str(work / _PART))
+            )
+        ).fetchall()[0]
+        return rows, last
+
+
+def _copy(con: duckdb.DuckDBPyConnection, select: Sql, part: Path, settings: ExtractionSettings) -> None:
+    con.execute(
+        compose(
+            "COPY ({select}) TO {part} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows})",
+            select=select,
+            part=literal(str(part)),
+            rows=literal(settings.row_group_rows),
+        )
+    )
+
+
+def _file_cells(snapshot: files.Snapshot, settings: ExtractionSettings, rejected: bool) -> Sql:
+    """The records of a copied file: numbered as in the file, rows of nothing but delimiters left out.
+
+    With `rejected`, the lines that don't fit the header take part too, as records without cells.
+    """
+    width = len(snapshot.headers)
+    filled = joined((compose("{c} <> ''", c=identifier(f"c{position}")) for position in range(width)), " OR ")
+    good = compose(
+        "SELECT row_number() OVER () AS _row, CAST(NULL AS VARCHAR) AS _ragged, * FROM {cells}",
+        cells=files.read_csv(snapshot, settings, store_rejects=not rejected),
+    )
+    if not rejected:
+        return compose("SELECT * FROM ({good}) WHERE {filled}", good=good, filled=filled)
+    return compose(
+        """SELECT _row + coalesce(shift, 0) AS _row, * EXCLUDE (_row, behind, shift)
+            FROM ({good}) ASOF LEFT JOIN shifts ON _row > behind WHERE {filled}
+        UNION ALL SELECT _row, _ragged, {no_cells} FROM rejected_lines""",
+        good=good,
+        filled=filled,
+        no_cells=joined(Sql("CAST(NULL AS VARCHAR)") for _ in range(width)),
+    )
+
+
+def _number_rejects(con: duckdb.DuckDBPyConnection, snapshot: files.Snapshot, settings: ExtractionSettings) -> None:
+    """Makes `rejected_lines` and `shifts` (how far records behind them move); errors where records were swallowed."""
+    for line, kind, text in con.execute(
+        """SELECT line, error_type, left(csv_line, 200) FROM reject_errors
+        WHERE error_type = 'LINE SIZE OVER MAXIMUM' OR (error_type = 'UNQUOTED VALUE' AND contains(csv_line, chr(10)))
+        ORDER BY line LIMIT 1"""
+    ).fetchall():
+        if kind == "LINE SIZE OVER MAXIMUM":
+            raise files.line_too_long(snapshot.file, settings, f"record {line}")
+        raise SourceError(
+            f"a quote is opened and not closed as it should be, so records run into each other: {text!r}.",
+            file=snapshot.file,
+            place=f"record {line}",
+            expected='quotes inside a quoted cell doubled ("")',
+            action="mend that record, or export the file again",
+        )
+    con.execute(
+        """CREATE TEMP TABLE rejected_lines AS
+        SELECT CAST(line AS BIGINT) AS _row, coalesce(any_value(csv_line), '') AS _ragged
+        FROM reject_errors GROUP BY line ORDER BY line"""
+    )
+    con.execute(
+        """CREATE TEMP TABLE shifts AS
+        SELECT _row - number AS behind, max(number) AS shift
+        FROM (SELECT _row, row_number() OVER (ORDER BY _row) AS number FROM rejected_lines) GROUP BY behind"""
+    )
+
+
+def _refuse_undecidable(
+    stream: Stream,
+    source: FileSource,
+    layout: records.Layout,
+    read: files.Snapshot | queries.QueryResult,
+    part: Path,
+    settings: ExtractionSettings,
+    work: Path,
+) -> None:
+    """An error where a column's dates can't be read at all, and look like dates whose order must be declared."""
+    moments = [
+        column
+        for column in stream.columns
+        if column.kind in (Kind.DATE, Kind.TIMESTAMP) and column.name in layout.positions
+    ]
+    if not moments:
+        return
+    with queries.connect(settings, work) as con:
+        suspects = con.execute(
+            compose(
+                """SELECT fault."column", min(fault."value"), count(*)
+                FROM (SELECT unnest(_faults) AS fault FROM read_parquet({part}) WHERE _faults IS NOT NULL)
+                WHERE fault."column" IN {columns} AND regexp_matches(fault."value", {undecided})
+                GROUP BY ALL ORDER BY 1""",
+                part=literal(str(part)),
+                columns=texts(column.name for column in moments),
+                undecided=values.UNDECIDED_DATE,
+            )
+        ).fetchall()
+        for name, sample, count in suspects:
+            readable = con.execute(
+                compose("SELECT count({c}) FROM read_parquet({part})", c=identifier(name), part=literal(str(part)))
+            ).fetchall()[0][0]
+            if readable:
+                continue
+            setting = "timestamp_format" if stream.column(name).kind is Kind.TIMESTAMP else "date_format"
+            raise SourceError(
+                f"the dates of this column can't be decided from the file alone: {sample!r} ({count:,} such values).",
+                file=read.file,
+                place=f"column {read.headers[layout.positions[name]]!r} ({name})",
+                expected="YYYY-MM-DD, or a declared format",
+                action=f"add `{setting}` (for example '%d/%m/%Y' or '%m/%d/%Y') to a source of stream {stream.name}"
+                " in policies/sources.yaml",
+            )
