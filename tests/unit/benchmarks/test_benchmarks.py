@@ -1,0 +1,189 @@
+"""The benchmark's parts at a tiny size: floor and pandas give the same answer, and a difference would be seen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from benchmarks.agreement import FLOOR_COMPARES, PEER_COMPARES, compare
+from benchmarks.floor import compute
+from benchmarks.generate import generate
+from benchmarks.landed import land
+from benchmarks.peer_pandas import main as peer
+from benchmarks.report import write_report
+from benchmarks.runs import measured_run
+from benchmarks.sizes import ROWS_PER_ACCOUNT, accounts_of
+from benchmarks.watch import run_watched
+
+AS_OF = date(2026, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drop of 300 accounts, landed, and the floor's tables, once as its own and once as if published."""
+    folder = tmp_path_factory.mktemp("bench")
+    generate(folder / "drop", 300, AS_OF)
+    land(folder / "drop", folder / "landing")
+    compute(folder / "landing", AS_OF, folder / "floor")
+    (folder / "published").mkdir()
+    for table in FLOOR_COMPARES:
+        (folder / "published" / f"health_check_{table}.parquet").symlink_to(folder / "floor" / f"{table}.parquet")
+    return folder
+
+
+def test_the_generator_writes_the_rows_an_account_is_said_to_bring(work: Path) -> None:
+    rows = json.loads((work / "drop" / "generated.json").read_text())["rows"]
+    for stream, each in ROWS_PER_ACCOUNT.items():
+        assert rows[stream] == pytest.approx(300 * each, abs=10), stream
+
+
+def test_the_generator_writes_the_same_rows_again(work: Path, tmp_path: Path) -> None:
+    generate(tmp_path, 300, AS_OF)
+    for stream in ROWS_PER_ACCOUNT:
+        first, second = (sorted((d / f"{stream}.csv").read_text().splitlines()) for d in (work / "drop", tmp_path))
+        assert first == second
+
+
+def test_every_status_occurs_so_that_agreement_means_something(work: Path) -> None:
+    statuses = duckdb.read_parquet(str(work / "floor" / "targets.parquet")).aggregate("status").fetchall()
+    assert {row[0] for row in statuses} == {
+        "completed", "completed_late", "missed", "past_due", "pending", "upcoming", "beyond_horizon", "not_applicable",
+    }  # fmt: skip
+
+
+def test_pandas_and_the_floor_agree_row_by_row(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--drop", str(work / "drop"), "--as-of", AS_OF.isoformat(), "--out", str(work / "peer")]
+    monkeypatch.setattr(sys, "argv", ["peer_pandas", *options])
+    peer()
+    assert set(json.loads(capsys.readouterr().out)) == {"read", "targets", "candidates", "write"}
+    comparisons = compare(work / "published", work / "peer", PEER_COMPARES)
+    assert [c.table for c in comparisons if c.agrees] == list(PEER_COMPARES), comparisons
+    assert comparisons[0].rows > 500
+
+
+def test_a_changed_and_a_missing_row_are_seen(work: Path, tmp_path: Path) -> None:
+    assert all(c.agrees for c in compare(work / "published", work / "floor", FLOOR_COMPARES))
+    duckdb.sql(
+        f"""copy (
+            select * replace (
+                case when row_number() over (order by target_id) = 1 then 'other' else status end as status
+            )
+            from '{work}/floor/targets.parquet'
+        ) to '{tmp_path}/targets.parquet'"""
+    )
+    changed = compare(work / "published", tmp_path, {"targets": FLOOR_COMPARES["targets"]})[0]
+    assert (changed.differing, changed.agrees) == (1, False)
+    assert "other" in changed.example
+    duckdb.sql(
+        f"""copy (select * from '{work}/floor/targets.parquet' order by target_id offset 1 rows)
+        to '{tmp_path}/targets.parquet'"""
+    )
+    shorter = compare(work / "published", tmp_path, {"targets": FLOOR_COMPARES["targets"]})[0]
+    assert (shorter.differing, shorter.rows - shorter.other_rows, shorter.agrees) == (1, 1, False)
+
+
+CONTRACTS = """contract_id,account_id,product,start_date,end_date,amount,currency
+on_time,a,P,2025-01-01,2025-12-31,100,USD
+late,b,P,2025-01-01,2025-12-31,100,EUR
+running,c,P,2026-05-01,2027-04-30,100,USD
+ahead,c,Q,2026-07-01,2027-06-30,100,USD
+short,c,R,2026-05-01,2026-08-29,100,USD
+"""
+ACTIVITIES = """activity_id,account_id,owner_name,subject,occurred_at,has_attachment,status
+1,a,X,Health  Check,2025-03-02T09:00:00Z,true,completed
+2,a,X,health-check,2025-08-31T23:59:00Z,true,
+3,b,Y,healthcheck,2025-05-02T09:00:00Z,Y,completed
+4,b,Y,Health check,2025-08-01T09:00:00Z,true,declined
+5,c,Z,Health check,2026-07-01T00:00:00Z,true,completed
+"""
+
+
+def test_the_floor_gives_the_statuses_worked_out_by_hand(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    (drop / "contracts.csv").write_text(CONTRACTS)
+    (drop / "activities.csv").write_text(ACTIVITIES)
+    names = "".join(f"{name},Account {name},O,AMER,East,active,,2026-01-01\n" for name in "abc")
+    header = "account_id,account_name,owner_name,geo,region,lifecycle,churned_on,updated_at\n"
+    (drop / "accounts.csv").write_text(header + names)
+    (drop / "opportunities.csv").write_text("opportunity_id,account_id,created_on,amount,currency\n")
+    (drop / "fx_rates.csv").write_text("currency,valid_from,rate_to_reporting\nEUR,2024-01-01,1.1\nEUR,2025-02-01,9\n")
+    land(drop, tmp_path / "landing")
+    compute(tmp_path / "landing", AS_OF, tmp_path / "out")
+    rows = duckdb.read_parquet(str(tmp_path / "out" / "targets.parquet"))
+    found = {row[0]: row[1:] for row in rows.project("target_id, status, completing_activity_id, amount").fetchall()}
+    assert {target: (status, check) for target, (status, check, _) in found.items()} == {
+        "on_time:post_start": ("completed", "1"),
+        # due 2 September less 45 days … 30 days after; 31 August is inside
+        "on_time:pre_end": ("completed", "2"),
+        # window to 1 May, then late until the day before the next one opens
+        "late:post_start": ("completed_late", "3"),
+        "late:pre_end": ("missed", None),
+        # due 30 July: its window opens on 30 June, as_of
+        "running:post_start": ("pending", None),
+        "running:pre_end": ("upcoming", None),
+        "ahead:post_start": ("not_applicable", None),
+        "ahead:pre_end": ("not_applicable", None),
+        # 120 days from start to end: long enough for one milestone only
+        "short:post_start": ("pending", None),
+    }
+    assert str(found["late:pre_end"][2]) == "110.00"
+
+
+def test_a_watched_program_says_its_code_time_and_memory() -> None:
+    code = "import sys, time; x = bytearray(80_000_000); print('here'); time.sleep(0.4); sys.exit(3)"
+    watched = run_watched([sys.executable, "-c", code])
+    assert (watched.exit_code, watched.output) == (3, "here\n")
+    assert watched.seconds >= 0.4
+    assert 80 <= watched.peak_rss_mb < 400
+
+
+def test_stages_and_model_seconds_are_read_from_either_form_of_a_run(tmp_path: Path) -> None:
+    summary = tmp_path / "one" / "runs" / "r1.json"
+    summary.parent.mkdir(parents=True)
+    summary.write_text(json.dumps({"stages": {"extract": 1.5}, "dbt_model_seconds": {"health_check_targets": 0.4}}))
+    assert measured_run(tmp_path / "one").stages == {"extract": 1.5}
+    assert measured_run(tmp_path / "one").models == {"health_check_targets": 0.4}
+    notes = tmp_path / "two" / "runs" / "r1" / "stages"
+    notes.mkdir(parents=True)
+    (notes / "model.json").write_text('{"seconds": 2.0}')
+    nodes = [{"unique_id": "model.p.a", "execution_time": 0.12345}, {"unique_id": "test.p.b", "execution_time": 1}]
+    results = {"results": nodes}
+    (tmp_path / "two" / "runs" / "r1" / "run_results.json").write_text(json.dumps(results))
+    assert measured_run(tmp_path / "two").stages == {"model": 2.0}
+    assert measured_run(tmp_path / "two").models == {"a": 0.123}
+    assert measured_run(tmp_path / "none").stages == {}
+
+
+def test_sizes_have_names_or_are_numbers() -> None:
+    assert (accounts_of("10k"), accounts_of("250")) == (10_000, 250)
+    for wrong in ("huge", "0"):
+        with pytest.raises(ValueError, match="size is"):
+            accounts_of(wrong)
+
+
+def test_the_report_names_what_disagreed_and_what_was_left_out(tmp_path: Path) -> None:
+    comparison = {"table": "targets", "rows": 5, "other_rows": 4, "differing": 1, "example": "…", "agrees": False}
+    result = {
+        "accounts": 7, "measured_at": "2026-07-01T00:00:00+00:00", "rows": {"accounts": 7}, "csv_mb": 1.0,
+        "versions": {"duckdb": "2"},
+        "machine": {
+            "processors": 2, "processor": "x", "memory_gb": 8, "system": "Linux", "python": "3.11", "load_before": 0.1,
+        },
+        "refresh": {"seconds": 9.0, "peak_rss_mb": 900, "stages": {"extract": 1.0}, "dbt_model_seconds": {"a": 0.5}},
+        "floor": {"seconds": 1.0, "peak_rss_mb": 90, "steps": {"targets": 0.1}, "agreement": [comparison]},
+        "peer": {"left_out": "too large"},
+        "ratios": {},
+    }  # fmt: skip
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "7.json").write_text(json.dumps(result))
+    text = write_report(tmp_path / "results").read_text()
+    assert "targets 5 rows, 1 DIFFER (4 there)" in text
+    assert "peer: left out; too large." in text
