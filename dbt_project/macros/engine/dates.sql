@@ -1,0 +1,122 @@
+{#
+  Dates and times. Every timestamp is naive and means UTC (TIMESTAMP on DuckDB, TIMESTAMP_NTZ on Spark).
+  date - date and date + interval have other types on each engine, so models use these macros instead.
+#}
+
+{% macro business_date(timestamp_utc, zone) -%}
+  {{ return(adapter.dispatch('business_date')(timestamp_utc, zone)) }}
+{%- endmacro %}
+
+{% macro default__business_date(timestamp_utc, zone) -%}
+  cast(timezone({{ zone }}, timezone('UTC', {{ timestamp_utc }})) as date)
+{%- endmacro %}
+
+{% macro spark__business_date(timestamp_utc, zone) -%}
+  cast(convert_timezone('UTC', {{ zone }}, {{ timestamp_utc }}) as date)
+{%- endmacro %}
+
+
+{% macro add_days(date_expression, days) -%}
+  {{ return(adapter.dispatch('add_days')(date_expression, days)) }}
+{%- endmacro %}
+
+{% macro default__add_days(date_expression, days) -%}
+  ({{ date_expression }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{% macro spark__add_days(date_expression, days) -%}
+  date_add({{ date_expression }}, cast({{ days }} as int))
+{%- endmacro %}
+
+
+{% macro days_between(first_date, last_date) -%}
+  {{ return(adapter.dispatch('days_between')(first_date, last_date)) }}
+{%- endmacro %}
+
+{% macro default__days_between(first_date, last_date) -%}
+  cast(cast({{ last_date }} as date) - cast({{ first_date }} as date) as integer)
+{%- endmacro %}
+
+{% macro spark__days_between(first_date, last_date) -%}
+  datediff({{ last_date }}, {{ first_date }})
+{%- endmacro %}
+
+
+{% macro add_months_to(date_expression, months) -%}
+  {{ return(adapter.dispatch('add_months_to')(date_expression, months)) }}
+{%- endmacro %}
+
+{% macro default__add_months_to(date_expression, months) -%}
+  cast({{ date_expression }} + to_months(cast({{ months }} as integer)) as date)
+{%- endmacro %}
+
+{% macro spark__add_months_to(date_expression, months) -%}
+  add_months({{ date_expression }}, cast({{ months }} as int))
+{%- endmacro %}
+
+
+{% macro start_of(period, date_expression) -%}
+  {%- if period not in ('week', 'month', 'quarter', 'year') -%}
+    {{ exceptions.raise_compiler_error("start_of: period must be week, month, quarter or year, not " ~ period) }}
+  {%- endif -%}
+  cast(date_trunc('{{ period }}', {{ date_expression }}) as date)
+{%- endmacro %}
+
+
+{% macro start_of_fiscal_quarter(date_expression, fiscal_year_start_month) -%}
+  {%- set shift -%} (cast({{ fiscal_year_start_month }} as integer) - 1) {%- endset -%}
+  {%- set shifted = add_months_to(start_of('month', date_expression), '-' ~ shift) -%}
+  {{ add_months_to(start_of('quarter', shifted), shift) }}
+{%- endmacro %}
+
+
+{% macro seconds_between(first_timestamp, last_timestamp) -%}
+  {{ return(adapter.dispatch('seconds_between')(first_timestamp, last_timestamp)) }}
+{%- endmacro %}
+
+{% macro default__seconds_between(first_timestamp, last_timestamp) -%}
+  (({{ _epoch_microseconds(last_timestamp) }} - {{ _epoch_microseconds(first_timestamp) }}) // 1000000)
+{%- endmacro %}
+
+{% macro spark__seconds_between(first_timestamp, last_timestamp) -%}
+  (({{ _epoch_microseconds(last_timestamp) }} - {{ _epoch_microseconds(first_timestamp) }}) div 1000000)
+{%- endmacro %}
+
+
+{% macro _epoch_microseconds(timestamp_utc) -%}
+  {{ return(adapter.dispatch('_epoch_microseconds')(timestamp_utc)) }}
+{%- endmacro %}
+
+{% macro default___epoch_microseconds(timestamp_utc) -%}
+  epoch_us({{ timestamp_utc }})
+{%- endmacro %}
+
+{% macro spark___epoch_microseconds(timestamp_utc) -%}
+  unix_micros(cast({{ timestamp_utc }} as timestamp_ltz))
+{%- endmacro %}
+
+
+{% macro iso_day_of_week(date_expression) -%}
+  {{ return(adapter.dispatch('iso_day_of_week')(date_expression)) }}
+{%- endmacro %}
+
+{% macro default__iso_day_of_week(date_expression) -%}
+  cast(isodow({{ date_expression }}) as integer)
+{%- endmacro %}
+
+{% macro spark__iso_day_of_week(date_expression) -%}
+  (weekday({{ date_expression }}) + 1)
+{%- endmacro %}
+
+
+{% macro format_date_words(date_expression) -%}
+  {{ return(adapter.dispatch('format_date_words')(date_expression)) }}
+{%- endmacro %}
+
+{% macro default__format_date_words(date_expression) -%}
+  strftime({{ date_expression }}, '%-d %B %Y')
+{%- endmacro %}
+
+{% macro spark__format_date_words(date_expression) -%}
+  date_format({{ date_expression }}, 'd MMMM yyyy')
+{%- endmacro %}
