@@ -468,31 +468,9 @@ def _find_header(
 
     Title lines above the header are passed over only when the line that is taken has every required column.
     """
-    best: tuple[tuple, tuple[str, ...], str, int] | None = None
-    for delimiter in (source.delimiter,) if source.delimiter else _DELIMITERS:
-        reader = csv.reader(io.StringIO(head), delimiter=delimiter)
-        for position in range(_HEADER_RECORDS):
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:
-                # A cell over the csv module's bound: no header.
-                break
-            headers = tuple(cell.strip().lstrip("\ufeff") for cell in cells)
-            if not any(headers):
-                continue
-            complete, known = recognise(headers)
-            score = (
-                complete,
-                known if complete or position == 0 else 0,
-                len(headers) if position == 0 else 0,
-                -position,
-            )
-            if best is None or score > best[0]:
-                best = (score, headers, delimiter, reader.line_num)
-            if complete:
-                break
+    delimiters = (source.delimiter,) if source.delimiter else _DELIMITERS
+    candidates = [found for delimiter in delimiters for found in _header_candidates(head, delimiter, recognise)]
+    best = max(candidates, key=lambda candidate: candidate[0], default=None)
     if best is None:
         raise SourceError("the file has no header.", file=file, expected="a header line", action="export it again")
     _, headers, delimiter, lines = best
@@ -509,6 +487,28 @@ def _find_header(
         end = head.find("\n", offset)
         offset = len(head) if end < 0 else end + 1
     return headers, delimiter, offset, lines
+
+
+def _header_candidates(
+    head: str, delimiter: str, recognise: Callable[[Sequence[str]], tuple[bool, int]]
+) -> Iterator[tuple[tuple, tuple[str, ...], str, int]]:
+    """(score, headers, delimiter, lines) of the first records, up to the first that has every required column."""
+    reader = csv.reader(io.StringIO(head), delimiter=delimiter)
+    for position in range(_HEADER_RECORDS):
+        try:
+            cells = next(reader)
+        except (StopIteration, csv.Error):
+            # The end, or a cell over the csv module's bound: no header.
+            return
+        headers = tuple(cell.strip().lstrip("\ufeff") for cell in cells)
+        if not any(headers):
+            continue
+        complete, known = recognise(headers)
+        first = position == 0
+        score = (complete, known if complete or first else 0, len(headers) if first else 0, -position)
+        yield score, headers, delimiter, reader.line_num
+        if complete:
+            return
 
 
 def map_header(stream: Stream, source: FileSource, headers: Sequence[str]) -> dict[str, int]:

@@ -70,13 +70,18 @@ def typed_records(
         if cells[column.name] is not None
     }
     select = compose(
-        "SELECT *, {texts} FROM ({raw})",
+        "SELECT *, {untidy} AS _untidy FROM ({raw})",
+        untidy=values.untidy([identifier(f"c{position}") for position in range(layout.width)]),
+        raw=raw,
+    )
+    select = compose(
+        "SELECT *, {texts} FROM ({select})",
         texts=joined(
             compose("{cell} AS {name}", cell=cell, name=identifier(f"t_{name}"))
             for name, cell in cells.items()
             if cell is not None
         ),
-        raw=raw,
+        select=select,
     )
     for depth in range(max(len(reading.layers) for reading in readings.values())):
         helpers = [
@@ -113,7 +118,7 @@ def _cell(name: str, source: FileSource, layout: Layout) -> Sql | None:
             "CASE WHEN _ragged IS NULL THEN {text} END", text=literal(source.constants[name].strip() or None)
         )
     elif name in layout.positions:
-        cell = values.trimmed(identifier(f"c{layout.positions[name]}"))
+        cell = values.trimmed(identifier(f"c{layout.positions[name]}"), Sql("_untidy"))
         if source.null_values:
             cell = compose(
                 "CASE WHEN {cell} NOT IN {blanks} THEN {cell} END", cell=cell, blanks=_in_list(source.null_values)
@@ -297,7 +302,9 @@ def _landed(
         for column in stream.columns
     ]
     columns += [
-        compose("{cell} AS {name}", cell=values.trimmed(identifier(f"c{position}")), name=identifier(name))
+        compose(
+            "{cell} AS {name}", cell=values.trimmed(identifier(f"c{position}"), Sql("_untidy")), name=identifier(name)
+        )
         for name, position in layout.extras.items()
     ]
     return compose(
