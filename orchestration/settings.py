@@ -5,12 +5,12 @@ The only module that reads the environment. Numbers that shape results are polic
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,7 +25,7 @@ class Engine(StrEnum):
 class Settings(BaseSettings):
     """Settings of one installation; every field is `ACCOUNT_HEALTH_<NAME>` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="ACCOUNT_HEALTH_", extra="ignore", frozen=True, secrets_dir=None)
+    model_config = SettingsConfigDict(env_prefix="ACCOUNT_HEALTH_", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".account-health"), description="Folder that holds everything a run reads and writes.")
     drop: Path | None = Field(None, description="Folder with report files; default is `drop` in the home.")
@@ -39,9 +39,8 @@ class Settings(BaseSettings):
     memory_limit: str = Field("6GB", description="Memory DuckDB may use before it spills to disk.")
     publish_postgres: SecretStr | None = Field(None, description="URL of a PostgreSQL to publish to as well.")
     publish_postgres_file: Path | None = Field(None, description="Secret file that holds that URL.")
-    webhook_on_failure: Annotated[SecretStr | None, NoDecode] = Field(
-        None, description="URL that is told when a run fails."
-    )
+    webhook_on_failure: SecretStr | None = Field(None, description="Webhook that is told when a run fails.")
+    first_as_of: date = Field(date(2015, 1, 1), description="First as-of date the Dagster UI offers as a partition.")
 
     @property
     def home_path(self) -> Path:

@@ -19,6 +19,7 @@ from orchestration.policy.aliases import AccountAlias
 from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
 from orchestration.policy.health_checks import HealthChecks
+from orchestration.policy.publishing import Publishing
 from orchestration.policy.sources import Sources
 
 _VERSION_LENGTH = 16
@@ -31,6 +32,7 @@ class Policies(BaseModel):
 
     calendar: Calendar
     health_checks: HealthChecks
+    publishing: Publishing
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()
 

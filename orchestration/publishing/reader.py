@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import duckdb
 
-from orchestration.publishing.manifest import Manifest, Snapshot, hold_current
+from orchestration.publishing.manifest import Manifest, Snapshot, hold_current, read_snapshot
 from orchestration.publishing.sql import identifier, literal, read_parquet
 
 
@@ -33,6 +33,15 @@ class Publication:
             snapshot = stack.enter_context(hold_current(published_dir))
             connection = stack.enter_context(duckdb.connect())
             _fill(connection, snapshot, load=load)
+            return cls(snapshot, connection, stack.pop_all())
+
+    @classmethod
+    def open_snapshot(cls, folder: Path) -> Self:
+        """Open one snapshot by its folder, current or not, without holding it against retention."""
+        with ExitStack() as stack:
+            connection = stack.enter_context(duckdb.connect())
+            snapshot = read_snapshot(folder)
+            _fill(connection, snapshot, load=False)
             return cls(snapshot, connection, stack.pop_all())
 
     @property

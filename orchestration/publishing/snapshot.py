@@ -65,9 +65,12 @@ def publish_snapshot(
     tables: Sequence[str] | None = None,
     descriptions: Mapping[str, TableDescription] | None = None,
     history: Mapping[str, Path] | None = None,
+    make_current: bool = True,
     lock_timeout: float = durable.PUBLISH_LOCK_TIMEOUT_S,
 ) -> Snapshot:
     """Publish the tables and views of schema `published` of `con` as a new snapshot, and make it the current one.
+
+    Without `make_current` it stands beside the current one (a refresh of an earlier as_of).
 
     `keys` gives the unique columns that order each table; `tables` narrows what is published; `history` names folders
     of `<as_of>.parquet` files that are linked, not copied, into the snapshot as tables of their own.
@@ -99,7 +102,8 @@ def publish_snapshot(
         durable.sync_directory(folder)
         final = published_dir / snapshot_id
         durable.move(folder, final)
-        durable.replace_text(published_dir / CURRENT, snapshot_id)
+        if make_current:
+            durable.replace_text(published_dir / CURRENT, snapshot_id)
     return Snapshot(folder=final.absolute(), manifest=manifest)
 
 

@@ -88,6 +88,9 @@ HYGIENE_ISSUES_HISTORY = pa.schema(
     ]
 )
 
+# What later as-ofs need of earlier ones, by table.
+HISTORIES = {"hygiene_issues": HYGIENE_ISSUES_HISTORY}
+
 
 def context_table(
     *,

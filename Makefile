@@ -1,0 +1,72 @@
+# Everything a person runs. `make demo` and `make test` do all they need by themselves on a machine with Python 3.11,
+# gcc, node, java 17 and make.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SIZE ?= 10k
+PIP_INSTALL = install --quiet --disable-pip-version-check --no-deps --require-hashes
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export DO_NOT_TRACK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-spark setup-duckdb1 demo dev test lint format bench docs lock clean
+
+help: ## What there is to run
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Make .venv with account-health in it
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up $(VENV) (a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip $(PIP_INSTALL) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c "from orchestration.dbt import ensure_manifest; from orchestration.settings import Settings; ensure_manifest(Settings())"
+	@touch $@
+
+setup-spark: .venv-spark/.ready ## Make .venv-spark, for ACCOUNT_HEALTH_ENGINE=spark
+
+.venv-spark/.ready: requirements-spark.lock
+	@echo "Setting up .venv-spark"
+	@test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python -m pip $(PIP_INSTALL) -r requirements-spark.lock
+	@touch $@
+
+setup-duckdb1: .venv-duckdb1/.ready ## Make .venv-duckdb1, the old client that reads the BI file in tests
+
+.venv-duckdb1/.ready: requirements-duckdb1.lock
+	@test -x .venv-duckdb1/bin/python || $(PYTHON) -m venv .venv-duckdb1
+	@.venv-duckdb1/bin/python -m pip $(PIP_INSTALL) -r requirements-duckdb1.lock
+	@touch $@
+
+demo: setup ## Make up a company with a known share of dirt, refresh it, and show what came out
+	@$(BIN)/account-health demo
+
+dev: setup ## Open the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/python -m orchestration.dev
+
+test: setup setup-spark setup-duckdb1 ## Run linters and every test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+lint: setup ## Check style of Python and SQL
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## Put Python into the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Time a whole refresh at SIZE=10k, 100k or 1m accounts
+	@$(BIN)/python -m benchmarks.run --size $(SIZE)
+
+docs: setup ## Make docs/published-tables.md from the models' own descriptions
+	@$(BIN)/python -m orchestration.docs docs/published-tables.md
+
+lock: ## Resolve requirements anew (needs uv)
+	@scripts/lock
+
+clean: ## Remove what runs made here, but not the environments
+	@rm -rf .account-health dbt_project/target dbt_project/logs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,183 @@
+"""`account-health`: everything a person at a terminal does with the project.
+
+Here: options, exit codes and what is printed. Not here: any work, which the packages do; heavy imports stay inside the
+commands, so that `--help` answers at once.
+
+Exit codes: 0 done, 1 the run failed (the last publication is still up), 2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from orchestration.settings import Settings
+
+app = typer.Typer(
+    name="account-health",
+    help="Which customer accounts need attention, why, and what may be done about it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+policies_app = typer.Typer(help="Check and read the policies: every number that shapes a result.", no_args_is_help=True)
+app.add_typer(policies_app, name="policies")
+
+FAILED = 1
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder that holds everything a run reads and writes. Default: ACCOUNT_HEALTH_HOME, else .account-health."),
+]
+PoliciesOption = Annotated[
+    Path | None, typer.Option(help="Folder with the policy files. Default: the project's policies folder.")
+]
+
+
+class Cadence(StrEnum):
+    """Which refresh it is; all of them publish every account."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+@app.command()
+def refresh(
+    drop: Annotated[
+        Path | None,
+        typer.Option(help="Folder with <stream>.csv files or CRM report exports. Default: the drop folder of the home."),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Date the results are for. Default: today in the business time zone."),
+    ] = None,
+    home: HomeOption = None,
+    cadence: Annotated[Cadence, typer.Option(help="Which refresh this is.")] = Cadence.DAILY,
+    policies: PoliciesOption = None,
+) -> None:
+    """Read the sources, score, check and publish everything as of one date."""
+    settings = _settings(home=home, drop=drop, policies=policies)
+    if drop is not None and not drop.is_dir():
+        raise typer.BadParameter(f"{drop} is not a folder; name the folder that holds the files", param_hint="--drop")
+    _refresh(settings, as_of.date() if as_of else None, cadence)
+
+
+@app.command()
+def demo(
+    home: HomeOption = None,
+    accounts: Annotated[int, typer.Option(min=100, help="Accounts beside the four examples.")] = 500,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date the company's records end. Default: today.")
+    ] = None,
+    policies: PoliciesOption = None,
+) -> None:
+    """Make up a company with a known share of dirt, and refresh it."""
+    from orchestration.demo import write_demo
+
+    settings = _settings(home=home, policies=policies)
+    day = as_of.date() if as_of else _today(settings)
+    drop = settings.home_path / "demo"
+    summary = write_demo(drop, day, accounts)
+    console = Console()
+    console.print(
+        f"Made a company of [bold]{accounts + 4}[/] accounts as of {day}: {sum(summary.rows.values()):,} rows in "
+        f"{len(summary.rows)} files in {_short(drop)}"
+    )
+    _refresh(settings.model_copy(update={"drop": drop}), day, Cadence.DAILY)
+
+
+@policies_app.command("check")
+def policies_check(policies: PoliciesOption = None) -> None:
+    """Check every policy file; each problem names file, line, key and what was expected."""
+    from orchestration.policy.load import check
+    from orchestration.policy.problems import Severity
+
+    settings = _settings(policies=policies)
+    problems = check(settings.policies)
+    for problem in problems:
+        typer.echo(str(problem), err=problem.severity is not Severity.WARNING)
+    errors = [problem for problem in problems if problem.severity is not Severity.WARNING]
+    if errors:
+        typer.echo(f"{len(errors)} {'problem' if len(errors) == 1 else 'problems'} in {settings.policies}", err=True)
+        raise typer.Exit(FAILED)
+    typer.echo(f"The policies in {settings.policies} are good: version {_policies(settings).version}")
+
+
+@policies_app.command("show")
+def policies_show(policies: PoliciesOption = None) -> None:
+    """Every policy value with its unit and meaning."""
+    from orchestration.terminal import show_policies
+
+    show_policies(Console(), _policies(_settings(policies=policies)))
+
+
+@policies_app.command("schema")
+def policies_schema(policies: PoliciesOption = None) -> None:
+    """Write the JSON Schemas beside the policies, for editors."""
+    from orchestration.policy.schema import write_schemas
+
+    folder = _settings(policies=policies).policies
+    write_schemas(folder)
+    typer.echo(f"Wrote the schemas to {folder / 'schema'}")
+
+
+def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
+    from orchestration.launch import RefreshFailed, launch
+    from orchestration.policy.problems import PolicyError
+    from orchestration.terminal import Reporter, show_failure, show_summary
+
+    console = Console()
+    try:
+        day = as_of or _today(settings)
+        with Reporter(console) as progress:
+            summary = launch(settings, day, cadence.value, progress)
+    except (RefreshFailed, PolicyError) as error:
+        show_failure(Console(stderr=True), error, settings)
+        raise typer.Exit(FAILED) from None
+    show_summary(console, summary, settings)
+
+
+def _today(settings: Settings) -> date:
+    from zoneinfo import ZoneInfo
+
+    return datetime.now(ZoneInfo(_policies(settings).calendar.time_zone)).date()
+
+
+def _policies(settings: Settings):
+    from orchestration.policy.load import load_policies
+    from orchestration.policy.problems import PolicyError
+
+    try:
+        return load_policies(settings.policies)
+    except PolicyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def _settings(**given: Path | None) -> Settings:
+    from pydantic import ValidationError
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"ACCOUNT_HEALTH_{'_'.join(str(part) for part in problem['loc']).upper()}"
+            typer.echo(f"{name}: {problem['msg']}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

@@ -1,0 +1,156 @@
+"""The dbt project: where it is, how it is called for an engine, and what its manifest says of the published tables.
+
+Here: paths, arguments and environment of a dbt call, each made by a plain function. Not here: the Dagster assets of
+the models (`defs/model.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DbtCliResource, DbtProject
+
+from orchestration.publishing.manifest import TableDescription
+from orchestration.settings import Engine, Settings
+
+
+class DbtRunner(DbtCliResource):
+    """dagster-dbt's command line, without the adapter it would open in this process.
+
+    That adapter would import dbt here (seconds), hold the warehouse open while dbt itself needs it, and has no Spark.
+    """
+
+    def _initialize_dbt_core_adapter(self, args: Any) -> None:
+        return None
+
+
+def dbt_project(settings: Settings) -> DbtProject:
+    """The dbt project as dagster-dbt knows it."""
+    return DbtProject(
+        project_dir=settings.dbt_project, profiles_dir=settings.dbt_project, target=settings.engine.value
+    )
+
+
+def dbt_executable(settings: Settings) -> Path:
+    """The dbt of the engine's environment; raises FileNotFoundError that says how to make it."""
+    if settings.engine is Engine.SPARK:
+        if not settings.spark_dbt.exists():
+            raise FileNotFoundError(f"{settings.spark_dbt} is not there: run `make setup-spark` first")
+        return settings.spark_dbt
+    return Path(sys.executable).with_name("dbt")
+
+
+def dbt_runner(settings: Settings) -> DbtRunner:
+    """The resource that calls dbt."""
+    return DbtRunner(project_dir=dbt_project(settings), dbt_executable=str(dbt_executable(settings)))
+
+
+def dbt_args() -> list[str]:
+    """What a run asks of dbt: models and their tests. Unit tests run in CI, not on data."""
+    return ["build", "--fail-fast"]
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """What profiles.yml and the macros read from the environment."""
+    shared = {
+        "ACCOUNT_HEALTH_INPUTS": str(settings.inputs_path),
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    if settings.engine is Engine.SPARK:
+        return shared | {
+            "ACCOUNT_HEALTH_SPARK": str(settings.spark_path),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+    return shared | {
+        "ACCOUNT_HEALTH_WAREHOUSE": str(settings.warehouse_path),
+        "ACCOUNT_HEALTH_MEMORY_LIMIT": settings.memory_limit,
+        "ACCOUNT_HEALTH_TEMP": str(settings.temporary_path),
+    }
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """`values` in the environment for as long as a dbt process is started: dagster-dbt passes on its own."""
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def manifest_path(settings: Settings) -> Path:
+    """Where the manifest that the asset graph is built from lies."""
+    return settings.dbt_project / "target" / "manifest.json"
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """The manifest, made anew when the project changed since; raises RuntimeError with dbt's words when it can't be."""
+    manifest = manifest_path(settings)
+    sources = [path for part in ("models", "macros", "tests") for path in (settings.dbt_project / part).rglob("*.*")]
+    sources += [settings.dbt_project / "dbt_project.yml", settings.dbt_project / "profiles.yml"]
+    if manifest.exists() and all(path.stat().st_mtime <= manifest.stat().st_mtime for path in sources):
+        return manifest
+    done = subprocess.run(  # noqa: S603 - our own dbt, our own arguments
+        [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"],
+        cwd=settings.dbt_project,
+        env={**os.environ, "DBT_PROFILES_DIR": str(settings.dbt_project), "ACCOUNT_HEALTH_INPUTS": "inputs"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"dbt could not parse {settings.dbt_project}:\n{done.stdout}{done.stderr}")
+    return manifest
+
+
+def published_keys(manifest: Path) -> dict[str, list[str]]:
+    """By published table, the columns its uniqueness test names."""
+    content = _read(manifest)
+    published = {node["unique_id"]: node["name"] for node in _published(content)}
+    keys: dict[str, list[str]] = {}
+    for node in content["nodes"].values():
+        test = node.get("test_metadata") or {}
+        table = published.get(node.get("attached_node"))
+        if table is None or table in keys:
+            continue
+        if test["name"] == "unique_combination":
+            keys[table] = list(test["kwargs"]["columns"])
+        elif test["name"] == "unique" and node["column_name"] != "rank":
+            keys[table] = [node["column_name"]]
+    return keys
+
+
+def published_descriptions(manifest: Path) -> dict[str, TableDescription]:
+    """By published table, what it and its columns mean."""
+    return {
+        node["name"]: TableDescription(
+            description=node["description"],
+            columns={name: column["description"] for name, column in node["columns"].items()},
+        )
+        for node in _published(_read(manifest))
+    }
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    return json.loads(manifest.read_text(encoding="utf-8"))
+
+
+def _published(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        node
+        for node in content["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "published"
+    ]

@@ -1,0 +1,95 @@
+"""Jobs and schedules: one job a cadence, all over the same assets, each for one as-of date.
+
+Schedules run in the business time zone and are off until somebody turns them on in the UI. A run that fails leaves the
+last publication up; the sensor here says so where a webhook is set.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import dagster as dg
+
+from orchestration.defs.asof import CADENCE_TAG
+from orchestration.settings import Settings
+
+# Cadence -> when it is due, in the business time zone: after the sources' nightly exports.
+SCHEDULES: Mapping[str, str] = MappingProxyType({"daily": "0 5 * * *", "weekly": "0 6 * * 1", "monthly": "0 7 1 * *"})
+
+
+def refresh_jobs(partitions: dg.PartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition | dg.JobDefinition]:
+    """One job a cadence. All publish every account; the cadence decides which reports are made too."""
+    return [
+        dg.define_asset_job(
+            cadence,
+            selection=dg.AssetSelection.all(),
+            partitions_def=partitions,
+            executor_def=dg.in_process_executor,
+            tags={CADENCE_TAG: cadence},
+            description=f"The {cadence} refresh: extract, check, model and publish everything as of one date.",
+        )
+        for cadence in SCHEDULES
+    ]
+
+
+def refresh_schedules(jobs: list, time_zone: str) -> list[dg.ScheduleDefinition]:
+    """One schedule a job, off by default."""
+    return [_schedule(job, time_zone) for job in jobs]
+
+
+def _schedule(job, time_zone: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{job.name}_refresh",
+        job=job,
+        cron_schedule=SCHEDULES[job.name],
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Starts the {job.name} refresh for the date it is in the business time zone.",
+    )
+    def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        # A retried or late tick still asks for the date it was due on.
+        as_of = context.scheduled_execution_time.date().isoformat()
+        return dg.RunRequest(run_key=as_of, partition_key=as_of)
+
+    return refresh
+
+
+def failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Tells the webhook of settings that a run failed; on by default, silent without a webhook."""
+
+    @dg.run_failure_sensor(
+        name="tell_of_failed_runs",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Says that a refresh failed and that the last publication is still up.",
+    )
+    def tell_of_failed_runs(context: dg.RunFailureSensorContext) -> None:
+        message = failure_message(context)
+        context.log.error(message)
+        if settings.webhook_on_failure is not None:
+            tell(settings.webhook_on_failure.get_secret_value(), message)
+
+    return tell_of_failed_runs
+
+
+def failure_message(context: dg.RunFailureSensorContext) -> str:
+    """The failure in two sentences: what failed and what readers see meanwhile."""
+    run = context.dagster_run
+    as_of = run.tags.get("dagster/partition", "an unknown date")
+    return (
+        f"The {run.job_name} refresh as of {as_of} failed (run {run.run_id}): {context.failure_event.message} "
+        "The last publication stays up."
+    )
+
+
+def tell(url: str, message: str, timeout_seconds: float = 10) -> None:
+    """Post `message` to a webhook as JSON; raises URLError when it can't be reached."""
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("the failure webhook must be an http or https address")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was just checked
+        url, data=json.dumps({"text": message}).encode(), headers={"Content-Type": "application/json"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=timeout_seconds):  # noqa: S310 - the same
+        pass

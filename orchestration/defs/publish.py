@@ -1,0 +1,104 @@
+"""Publish: the snapshot that everybody reads, and the media made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.dbt import published_descriptions, published_keys
+from orchestration.defs.asof import run_of
+from orchestration.defs.check import published_key
+from orchestration.defs.model import WAREHOUSE_POOL
+from orchestration.defs.progress import Progress
+from orchestration.publishing.reader import Publication
+from orchestration.refresh.publish import is_newest, publish, publish_database, publish_file
+from orchestration.settings import Settings
+
+GROUP = "publication"
+
+
+def publish_assets(
+    settings: Settings, manifest: Path, partitions: dg.PartitionsDefinition, progress: Progress
+) -> list[dg.AssetsDefinition]:
+    """The publication: snapshot, BI file, and PostgreSQL where one is set."""
+    keys, descriptions = published_keys(manifest), published_descriptions(manifest)
+    shared = {"group_name": GROUP, "owners": ["team:data-engineering"], "partitions_def": partitions}
+
+    @dg.asset(
+        key=["publication", "snapshot"],
+        deps=[published_key(table) for table in descriptions],
+        kinds={"parquet"},
+        pool=WAREHOUSE_POOL,
+        description="An immutable folder of every published table; CURRENT names the newest.",
+        **shared,
+    )
+    def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        progress.stage("publishing")
+        run = run_of(context, settings)
+        newest = is_newest(run)
+        made, pruned = publish(run, keys, descriptions)
+        rows = {name: table.rows for name, table in made.manifest.tables.items()}
+        return dg.MaterializeResult(
+            metadata={
+                "folder": dg.MetadataValue.path(str(made.folder)),
+                "is current": newest,
+                "rows": dg.MetadataValue.table(
+                    [dg.TableRecord({"table": name, "rows": count}) for name, count in rows.items()]
+                ),
+                "dagster/row_count": sum(rows.values()),
+                "snapshots removed": len(pruned.removed),
+                **(_glance(settings) if newest else {}),
+            }
+        )
+
+    @dg.asset(
+        key=["publication", "bi_file"],
+        deps=[snapshot],
+        kinds={"duckdb"},
+        description="A DuckDB file for BI tools, replaced whole; DuckDB 1.x reads it too.",
+        **shared,
+    )
+    def bi_file(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        progress.advance("the file for BI tools")
+        return dg.MaterializeResult(metadata={"replaced": publish_file(run_of(context, settings))})
+
+    @dg.asset(
+        key=["publication", "postgres"],
+        deps=[snapshot],
+        kinds={"postgres"},
+        description="The same tables in PostgreSQL, swapped in one transaction; nothing where no database is set.",
+        **shared,
+    )
+    def postgres(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        progress.advance("PostgreSQL")
+        outcome = publish_database(run_of(context, settings))
+        if outcome is None:
+            return dg.MaterializeResult(metadata={"published": False, "why": "no database is set"})
+        return dg.MaterializeResult(
+            metadata={
+                "published": not outcome.superseded,
+                "swap attempts": outcome.swap_attempts,
+                "notes": "; ".join(outcome.notes) or "none",
+            }
+        )
+
+    return [snapshot, bi_file, postgres]
+
+
+def _glance(settings: Settings) -> dict[str, dg.MetadataValue]:
+    """What the publication says, small enough for the asset's page."""
+    with Publication.open(settings.published_path) as publication:
+        statuses = publication.rows("select status, count(*) as targets from health_check_targets group by 1 order by 2 desc")
+        first = publication.rows(
+            'select "rank", account_name, product, flag_reason, amount::text as amount'
+            ' from health_check_candidates order by "rank" limit 10'
+        )
+    most = max((row["targets"] for row in statuses), default=1)
+    chart = "\n".join(
+        f"{row['status']:<15} {'█' * max(1, round(30 * row['targets'] / most))} {row['targets']:,}" for row in statuses
+    )
+    glance = {"targets by status": dg.MetadataValue.md(f"```\n{chart}\n```")}
+    if first:
+        glance["first candidates"] = dg.MetadataValue.table([dg.TableRecord(row) for row in first])
+    return glance

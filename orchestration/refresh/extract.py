@@ -1,0 +1,77 @@
+"""Extract: bring what the sources hold now into the landing zone, one stream at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.policy.handover import extraction_settings, file_sources
+from orchestration.refresh.run import Run
+from orchestration.sources.drop import extract_stream
+from orchestration.sources.errors import SourceError
+from orchestration.sources.landing import LandingZone
+from orchestration.sources.streams import STREAMS
+
+
+@dataclass(frozen=True)
+class StreamExtraction:
+    """What became of one stream: `landed`, `landed_before`, `absent` or `failed` (then `problem` says why)."""
+
+    stream: str
+    status: str
+    problem: str | None
+    sources: tuple[dict[str, Any], ...]
+
+    @property
+    def rows_read(self) -> int:
+        return sum(source["rows_read"] for source in self.sources)
+
+
+def extract(run: Run, stream: str) -> StreamExtraction:
+    """Land what the drop folder holds of `stream`, and leave word of it.
+
+    A source that can't be read is reported in the result, not raised: what it costs is decided when the stream is
+    checked, since an earlier extraction may still serve. A required stream's failure is for the caller to raise.
+    """
+    with run.timed(f"extract/{stream}"):
+        problem, outcomes = None, ()
+        try:
+            outcomes = extract_stream(
+                stream,
+                run.settings.drop_path,
+                LandingZone(run.settings.landing_path),
+                extraction_settings(run.policies),
+                time_zone=run.policies.calendar.time_zone,
+                reporting_currency=run.policies.calendar.reporting_currency,
+                sources=file_sources(run.policies),
+            )
+        except SourceError as error:
+            problem = str(error)
+        found = tuple(
+            {
+                "source": outcome.source,
+                "status": outcome.status,
+                "file": outcome.file,
+                "extraction_id": outcome.extraction.extraction_id if outcome.extraction else None,
+                "rows_read": outcome.rows_read,
+                "passed_over": dict(outcome.passed_over),
+                "seconds": round(outcome.seconds, 3),
+            }
+            for outcome in outcomes
+        )
+        result = StreamExtraction(stream, _status(problem, found), problem, found)
+        run.note(f"extraction/{stream}", vars(result))
+    return result
+
+
+def problems(run: Run) -> dict[str, str]:
+    """By stream, what kept its newest extraction from landing in this run."""
+    noted = {stream: run.noted(f"extraction/{stream}") for stream in STREAMS}
+    return {stream: word["problem"] for stream, word in noted.items() if word and word["problem"]}
+
+
+def _status(problem: str | None, found: tuple[dict[str, Any], ...]) -> str:
+    if problem:
+        return "failed"
+    statuses = {source["status"] for source in found}
+    return next((status for status in ("landed", "landed_before") if status in statuses), "absent")

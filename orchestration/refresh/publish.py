@@ -1,0 +1,98 @@
+"""Publish: check what the models made, then put it before readers, all tables at once in each medium."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from orchestration.publishing.bi_file import publish_bi_file
+from orchestration.publishing.manifest import Snapshot, TableDescription, current_snapshot_id, read_snapshot
+from orchestration.publishing.postgres import PostgresOutcome, publish_postgres
+from orchestration.publishing.retention import Pruned, prune
+from orchestration.publishing.snapshot import publish_snapshot
+from orchestration.quality.published import check_published
+from orchestration.quality.results import CheckResult
+from orchestration.quality.suites import load_suites
+from orchestration.refresh.freeze import published_at
+from orchestration.refresh.inputs import HISTORIES
+from orchestration.refresh.run import Run
+from orchestration.warehouse import published_tables
+
+
+def check_models(run: Run) -> list[CheckResult]:
+    """Run every published suite over what the models made."""
+    with run.timed("check_published"), published_tables(run.settings) as con:
+        return check_published(con, load_suites(run.settings.expectations / "published"))
+
+
+def publish(
+    run: Run, keys: Mapping[str, Sequence[str]], descriptions: Mapping[str, TableDescription]
+) -> tuple[Snapshot, Pruned]:
+    """Make a snapshot of the published tables and keep the state that later as-ofs need.
+
+    It becomes the current one unless the current one is of a later as_of: current tables hold the newest (spec 80).
+    """
+    is_current = is_newest(run)
+    with run.timed("publish_snapshot"), published_tables(run.settings) as con:
+        _keep_history(run, con)
+        snapshot = publish_snapshot(
+            con,
+            run.settings.published_path,
+            run_id=run.run_id,
+            as_of=run.as_of,
+            policy_version=run.policies.version,
+            published_at=published_at(run),
+            keys=keys,
+            descriptions=descriptions,
+            make_current=is_current,
+        )
+        pruned = prune(run.settings.published_path, run.policies.publishing.snapshots_kept)
+    run.note(
+        "publication",
+        {"snapshot_id": snapshot.snapshot_id, "folder": str(snapshot.folder), "is_current": is_current},
+    )
+    return snapshot, pruned
+
+
+def is_newest(run: Run) -> bool:
+    """Whether no publication of a later as_of is current."""
+    current = current_as_of(run)
+    return current is None or current <= run.as_of
+
+
+def current_as_of(run: Run) -> date | None:
+    """The as_of of the current publication."""
+    snapshot_id = current_snapshot_id(run.settings.published_path)
+    return read_snapshot(run.settings.published_path / snapshot_id).manifest.as_of_date if snapshot_id else None
+
+
+def publish_file(run: Run) -> bool:
+    """Replace the BI file by this run's publication; False when a newer one is current by now."""
+    with run.timed("publish_bi_file"):
+        return publish_bi_file(_snapshot(run))
+
+
+def publish_database(run: Run) -> PostgresOutcome | None:
+    """Swap this run's publication into PostgreSQL; None when no database is set."""
+    url = run.settings.postgres_url()
+    if url is None:
+        return None
+    with run.timed("publish_postgres"):
+        return publish_postgres(url, _snapshot(run))
+
+
+def _snapshot(run: Run) -> Snapshot:
+    return read_snapshot(run.settings.published_path / run.noted("publication")["snapshot_id"])
+
+
+def _keep_history(run: Run, con) -> None:
+    for name, schema in HISTORIES.items():
+        folder = run.settings.history_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        building = folder / f".{run.as_of}.building"
+        columns = ", ".join(schema.names)
+        con.execute(
+            f"copy (select {columns} from published.{name} order by all)"  # noqa: S608 - names from our own schema
+            f" to '{str(building).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
+        )
+        building.replace(folder / f"{run.as_of}.parquet")
