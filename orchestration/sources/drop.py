@@ -114,7 +114,7 @@ def unclaimed_files(drop_dir: Path, sources: Sequence[FileSource]) -> list[str]:
 def _taken(drop_dir: Path, sources: Sequence[FileSource]) -> frozenset[str]:
     """The files that declared sources read, by path or in a query."""
     named = {name for source in sources for name in files.declared_files(drop_dir, source)}
-    tables = set().union(*(queries.tables_named(source) for source in sources if source.query))
+    tables = set().union(*(queries.tables_named(source)[0] for source in sources if source.query))
     if tables:
         named |= {
             name

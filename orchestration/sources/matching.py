@@ -12,12 +12,10 @@ name that two accounts share exactly is ambiguous, whatever an alias says.
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
@@ -25,7 +23,6 @@ from orchestration.sources.errors import AliasError
 from orchestration.sources.records import fold, folded, register_fold
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 
-ALIAS_HEADERS = ("alias", "account")
 # Names are compared for likeness by this many characters: the cost grows with the square of the length.
 _LIKENESS_CHARACTERS = 120
 # A suggestion lists at most this many of the accounts that share a name.
@@ -51,38 +48,6 @@ class MatchSummary:
     alias: int
     ambiguous: int
     none: int
-
-
-def read_aliases(path: Path) -> list[Alias]:
-    """The aliases of a CSV file with the header `alias,account`; an error that names the line when it is malformed."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.reader(handle)
-        header = tuple(cell.strip().casefold() for cell in next(reader, ()))
-        if header and header[:2] != ALIAS_HEADERS:
-            raise AliasError(
-                f"the header is {','.join(header)!r}.",
-                file=str(path),
-                place="line 1",
-                expected=",".join(ALIAS_HEADERS),
-                action="correct the header",
-            )
-        found = []
-        for cells in reader:
-            filled = [cell.strip() for cell in cells]
-            if not any(filled) or filled[0].startswith("#"):
-                continue
-            if len(filled) < 2 or not filled[0] or not filled[1]:
-                raise AliasError(
-                    "a line lacks the alias or the account.",
-                    file=str(path),
-                    place=f"line {reader.line_num}",
-                    expected=",".join(ALIAS_HEADERS),
-                    action="fill both, or remove the line",
-                )
-            found.append(Alias(filled[0], filled[1], str(path), reader.line_num))
-        return found
 
 
 def normalise_text(name: str) -> str:

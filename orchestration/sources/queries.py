@@ -8,6 +8,7 @@ columns, so that the same files give the same rows in the same order. A query mu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,21 +42,41 @@ def table_name(file_name: str) -> str:
     return re.sub(r"[^0-9a-z]+", "_", files.bare_stem(file_name).casefold()).strip("_") or "file"
 
 
-def tables_named(source: FileSource) -> set[str]:
-    """The tables that a source's query reads; an error unless it is one SELECT."""
+def tables_named(source: FileSource) -> tuple[set[str], set[str]]:
+    """(tables that a source's query reads, those that a WITH may give instead); an error unless it is one SELECT."""
     try:
         with duckdb.connect() as con:
             statements = con.extract_statements(source.query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise _query_error(source, "it is not one SELECT")
-            return {name.strip('"').casefold() for name in con.get_table_names(source.query)}
+            parsed = json.loads(con.execute("SELECT json_serialize_sql(?)", [source.query]).fetchall()[0][0])
     except duckdb.Error as error:
         raise _query_error(source, str(error)) from error
+    if parsed.get("error"):
+        raise _query_error(source, str(parsed.get("error_message")))
+    tables: set[str] = set()
+    withs: set[str] = set()
+    _walk(parsed, tables, withs)
+    return tables, tables & withs
+
+
+def _walk(node: object, tables: set[str], withs: set[str]) -> None:
+    """Collects table names, and names given by WITH, from DuckDB's own syntax tree."""
+    if isinstance(node, list):
+        for item in node:
+            _walk(item, tables, withs)
+    elif isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE":
+            tables.add(str(node.get("table_name")).casefold())
+        for entry in (node.get("cte_map") or {}).get("map", ()):
+            withs.add(str(entry.get("key")).casefold())
+        for item in node.values():
+            _walk(item, tables, withs)
 
 
 def run_query(source: FileSource, drop_dir: Path, work_dir: Path, settings: ExtractionSettings) -> QueryResult | None:
     """Runs a source's query over the drop folder; None when none of the files it names is there."""
-    wanted = tables_named(source)
+    wanted, optional = tables_named(source)
     paths: dict[str, Path] = {}
     for name in files.list_folder(drop_dir):
         table = table_name(name)
@@ -71,7 +92,7 @@ def run_query(source: FileSource, drop_dir: Path, work_dir: Path, settings: Extr
         paths[table] = drop_dir / name
     if not paths:
         return None
-    if missing := sorted(wanted - paths.keys()):
+    if missing := sorted(wanted - optional - paths.keys()):
         raise SourceError(
             f"source {source.name} needs files that aren't there: {', '.join(f'{name}.csv' for name in missing)}.",
             file=str(drop_dir),
