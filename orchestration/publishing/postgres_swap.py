@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.publishing.errors import PublishingError
+from orchestration.publishing.manifest import PUBLICATION_TABLE
 from orchestration.publishing.postgres_load import BUILD_COMMENT, TablePlan
 
 # A waiting swap stands before new readers in the queue of a lock, so it must give way soon and try again.
@@ -48,8 +49,8 @@ def swap_views(
     standing = _columns_of_views(connection, schema)
     gone = sorted(set(_our_views(connection, schema)) - {plan.name for plan in plans})
     statements: list[sql.Composable] = []
-    # In one order always: two swaps, or a swap and a reader, then can't wait for each other in a ring.
-    for plan in sorted(plans, key=lambda plan: plan.name):
+    # `publication` first: a reader that begins with it and the swap then never wait for each other in a ring.
+    for plan in sorted(plans, key=lambda plan: (plan.name != PUBLICATION_TABLE, plan.name)):
         statements += _view_statements(connection, schema, build, plan, standing.get(plan.name), reader_role)
     statements += [sql.SQL("drop view {}").format(sql.Identifier(schema, name)) for name in gone]
     try:
