@@ -165,6 +165,20 @@ def hold_current(published_dir: Path) -> Iterator[Snapshot]:
 
 
 @contextmanager
+def hold_snapshot(folder: Path) -> Iterator[Snapshot]:
+    """One snapshot by its folder, current or not, safe from retention inside the block."""
+    try:
+        with durable.choosing(folder.parent):
+            descriptor = durable.hold_shared(folder / MANIFEST)
+    except (FileNotFoundError, NotADirectoryError):
+        raise PublishingError(f"snapshot {folder} isn't there; retention may have removed it") from None
+    try:
+        yield read_snapshot(folder.absolute())
+    finally:
+        close(descriptor)
+
+
+@contextmanager
 def hold_if_current(snapshot: Snapshot) -> Iterator[bool]:
     """Whether `snapshot` is still the current one; if so, retention leaves it alone inside the block."""
     with hold_current(snapshot.published_dir) as current:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import duckdb
 
-from orchestration.publishing.manifest import Manifest, Snapshot, hold_current, read_snapshot
+from orchestration.publishing.manifest import Manifest, Snapshot, hold_current, hold_snapshot
 from orchestration.publishing.sql import identifier, literal, read_parquet
 
 
@@ -30,19 +30,20 @@ class Publication:
     def open(cls, published_dir: Path, *, load: bool = False) -> Self:
         """Open what `CURRENT` names; `load` copies the rows into memory, for processes that answer many queries."""
         with ExitStack() as stack:
-            snapshot = stack.enter_context(hold_current(published_dir))
-            connection = stack.enter_context(duckdb.connect())
-            _fill(connection, snapshot, load=load)
-            return cls(snapshot, connection, stack.pop_all())
+            return cls._held(stack, stack.enter_context(hold_current(published_dir)), load=load)
 
     @classmethod
     def open_snapshot(cls, folder: Path) -> Self:
-        """Open one snapshot by its folder, current or not, without holding it against retention."""
+        """Open one snapshot by its folder, current or not."""
         with ExitStack() as stack:
-            connection = stack.enter_context(duckdb.connect())
-            snapshot = read_snapshot(folder)
-            _fill(connection, snapshot, load=False)
-            return cls(snapshot, connection, stack.pop_all())
+            return cls._held(stack, stack.enter_context(hold_snapshot(folder)), load=False)
+
+    @classmethod
+    def _held(cls, stack: ExitStack, snapshot: Snapshot, *, load: bool) -> Self:
+        connection = stack.enter_context(duckdb.connect())
+        _fill(connection, snapshot, load=load)
+        # From here on `close` lets go; an error before lets go at once.
+        return cls(snapshot, connection, stack.pop_all())
 
     @property
     def manifest(self) -> Manifest:

@@ -59,6 +59,7 @@ def test_a_newer_publication_is_not_replaced_by_an_older(publish, published_dir)
     older, newer = publish(1, rows=5), publish(2, rows=8)
     assert publish_bi_file(newer)
     assert not publish_bi_file(older)
+    assert not publish_bi_file(publish(3, make_current=False))
     with duckdb.connect(published_dir / "account_health.duckdb", read_only=True) as client:
         assert client.execute("select count(*) from published.accounts").fetchall() == [(8,)]
 

@@ -67,6 +67,20 @@ def test_a_copy_of_a_publication_can_be_read_elsewhere(publish, published_dir, t
         assert publication.rows("select count(*) as n from accounts") == [{"n": 5}]
 
 
+def test_a_snapshot_beside_the_current_one_can_be_opened_and_is_held(publish, published_dir):
+    current = publish(1)
+    beside = publish(2, rows=3, make_current=False)
+    with Publication.open_snapshot(beside.folder) as publication:
+        assert publication.rows("select count(*) as n from accounts") == [{"n": 3}]
+        publish(3, make_current=False)
+        assert prune(published_dir, keep=1).held == (beside.snapshot_id,)
+    with Publication.open(published_dir) as publication:
+        assert publication.snapshot.snapshot_id == current.snapshot_id
+    assert prune(published_dir, keep=1).removed == (beside.snapshot_id,)
+    with pytest.raises(PublishingError, match="isn't there"):
+        Publication.open_snapshot(beside.folder)
+
+
 def test_retention_keeps_the_newest(publish, published_dir):
     names = [publish(number).snapshot_id for number in range(1, 6)]
     assert prune(published_dir, keep=2).removed == (names[2], names[1], names[0])
