@@ -63,6 +63,7 @@ def compare(
 ) -> list[Comparison]:
     """Compares `published/health_check_<table>.parquet` with `other/<table>.parquet`, for each table of `compares`."""
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         return [
             _compare_table(

@@ -257,6 +257,7 @@ def compute(landing: Path, as_of: date, out: Path) -> dict[str, float]:
     out.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         con.execute("set preserve_insertion_order = false")
         con.execute("set variable as_of = ?::date", [as_of])

@@ -164,6 +164,7 @@ def generate(drop: Path, accounts: int, as_of: date = AS_OF, seed: int = SEED) -
     """Writes the CSV files and `generated.json` (written last); returns rows by stream."""
     drop.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         con.execute("set preserve_insertion_order = false")
         con.execute("set variable as_of = ?::date", [as_of])

@@ -26,6 +26,7 @@ _TYPES = {
 def land(drop: Path, landing: Path) -> None:
     """Writes `landing/<stream>/plain/part-00000.parquet` for every file of `drop`."""
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         for name, stream in STREAMS.items():
             file = drop / f"{name}.csv"

@@ -1,7 +1,8 @@
 """Reads from a home how long the stages of its latest run and its dbt models took.
 
 A run leaves `runs/<run_id>.json` (`stages`, `dbt_model_seconds`), or a folder `runs/<run_id>/` of notes: one
-`stages/<stage>.json` a stage, and dbt's `run_results.json` wherever it was kept in the home.
+`stages/<stage>.json` a stage (a part of a stage in a folder of the stage's name), and dbt's `run_results.json`
+wherever it was kept in the home.
 """
 
 from __future__ import annotations
@@ -38,8 +39,11 @@ def measured_run(home: Path) -> MeasuredRun:
 
 
 def _stage_notes(folder: Path) -> dict[str, float]:
-    notes = sorted(folder.glob("*.json"), key=lambda note: note.stat().st_mtime_ns)
-    return {note.stem: json.loads(note.read_text(encoding="utf-8"))["seconds"] for note in notes}
+    notes = sorted(folder.rglob("*.json"), key=lambda note: note.stat().st_mtime_ns)
+    return {
+        str(note.relative_to(folder).with_suffix("")): json.loads(note.read_text(encoding="utf-8"))["seconds"]
+        for note in notes
+    }
 
 
 def _dbt_seconds(home: Path) -> dict[str, float]:

@@ -86,6 +86,7 @@ def write_demo(drop_dir: Path, as_of: date, accounts: int = DEFAULT_ACCOUNTS, se
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, as_of: date, accounts: int, seed: int) -> None:
+    con.execute("set enable_progress_bar = false")
     con.execute("set timezone = 'UTC'")
     con.execute("set variable as_of = ?::date", [as_of])
     con.execute("set variable accounts = ?::bigint", [accounts])
