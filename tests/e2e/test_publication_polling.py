@@ -58,6 +58,7 @@ def test_readers_always_see_one_whole_publication(tmp_path, environment, postgre
     for name, poller in pollers.items():
         output, _ = poller.communicate(timeout=60)
         report = json.loads(output)
+        print(f"{name}: {report}")
         assert report["faults"] == [], name
         assert report["reads"] > 0, name
         assert report["publications"] > 1, name

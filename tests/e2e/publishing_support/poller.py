@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.e2e.publishing_support import numbered
 
 # Leaves the publishers some of the machine.
-_PAUSE_S = 0.02
+_PAUSE_S = 0.05
 _LOOK = "select count(*), min(run_id), max(run_id) from {}"
 
 
