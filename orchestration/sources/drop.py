@@ -192,9 +192,9 @@ def _extract(
                 time.perf_counter() - started,
             )
         extraction_id, moment = landing.free_extraction_id(stream.name, now, content)
-        rows, last_row = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
+        rows, blank_rows = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
         _refuse_undecidable(stream, source, layout, read, work / _PART, settings, work)
-        passed_over = {files.SUMMARY_LINE: skipped} if (skipped := read.summary_lines + last_row - rows) else {}
+        passed_over = {files.SUMMARY_LINE: skipped} if (skipped := read.summary_lines + blank_rows) else {}
         extraction = landing.commit(
             work,
             extraction_id,
@@ -255,7 +255,7 @@ def _write_part(
     work: Path,
     extraction_id: str,
 ) -> tuple[int, int]:
-    """Writes the typed records; returns (rows, number of the last record)."""
+    """Writes the typed records; returns (rows landed, rows of nothing but delimiters that were passed over)."""
     with queries.connect(settings, work) as con:
         records.register_fold(con)
         if isinstance(read, queries.QueryResult):
@@ -265,8 +265,10 @@ def _write_part(
             raw = _file_cells(read, settings, rejected=False)
         arguments = (stream, source, layout, rules)
         _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
+        blank_rows = None
         if isinstance(read, files.Snapshot) and con.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
             _number_rejects(con, read, settings)
+            blank_rows = _blank_rows(con, read, settings)
             raw = _file_cells(read, settings, rejected=True)
             _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
         rows, last = con.execute(
@@ -274,7 +276,23 @@ def _write_part(
                 "SELECT count(*), coalesce(max(_row), 0) FROM read_parquet({part})", part=literal(str(work / _PART))
             )
         ).fetchall()[0]
-        return rows, last
+        # Blank rows at the end were cut off before, so that the last record's number counts those in between.
+        return rows, last - rows if blank_rows is None else blank_rows
+
+
+def _blank_rows(con: duckdb.DuckDBPyConnection, snapshot: files.Snapshot, settings: ExtractionSettings) -> int:
+    return con.execute(
+        compose(
+            "SELECT count(*) FROM {cells} WHERE NOT ({filled})",
+            cells=files.read_csv(snapshot, settings, store_rejects=False),
+            filled=_any_filled(snapshot),
+        )
+    ).fetchall()[0][0]
+
+
+def _any_filled(snapshot: files.Snapshot) -> Sql:
+    cells = (compose("{c} <> ''", c=identifier(f"c{position}")) for position in range(len(snapshot.headers)))
+    return joined(cells, " OR ")
 
 
 def _copy(con: duckdb.DuckDBPyConnection, select: Sql, part: Path, settings: ExtractionSettings) -> None:
@@ -294,7 +312,7 @@ def _file_cells(snapshot: files.Snapshot, settings: ExtractionSettings, rejected
     With `rejected`, the lines that don't fit the header take part too, as records without cells.
     """
     width = len(snapshot.headers)
-    filled = joined((compose("{c} <> ''", c=identifier(f"c{position}")) for position in range(width)), " OR ")
+    filled = _any_filled(snapshot)
     good = compose(
         "SELECT row_number() OVER () AS _row, CAST(NULL AS VARCHAR) AS _ragged, * FROM {cells}",
         cells=files.read_csv(snapshot, settings, store_rejects=not rejected),
