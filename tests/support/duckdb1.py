@@ -11,5 +11,5 @@ _HOME = Path(__file__).parents[2]
 def duckdb1_python() -> Path:
     """The interpreter; fails with what to do when it is missing, since without it the promise to BI is untested."""
     path = Path(os.environ.get("ACCOUNT_HEALTH_DUCKDB1_PYTHON", _HOME / ".venv-duckdb1/bin/python"))
-    assert path.exists(), f"{path} is missing: run `make setup-test`, which makes it from requirements-duckdb1.lock"
+    assert path.exists(), f"{path} is missing: run `make setup-duckdb1`, which makes it from requirements-duckdb1.lock"
     return path
