@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 the run failed (the last publication is still up), 2 the c
 from __future__ import annotations
 
 import os
+import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Which customer accounts need attention, why, and what may be done about it.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 policies_app = typer.Typer(help="Check and read the policies: every number that shapes a result.", no_args_is_help=True)
 app.add_typer(policies_app, name="policies")
@@ -138,7 +139,8 @@ def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
     from orchestration.policy.problems import PolicyError
     from orchestration.terminal import Reporter, show_failure, show_summary
 
-    console = Console()
+    # Named, since the run's own output is turned away from sys.stdout.
+    console = Console(file=sys.stdout)
     try:
         day = as_of or _today(settings)
         with Reporter(console) as progress:

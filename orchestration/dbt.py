@@ -66,8 +66,10 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
     if settings.engine is Engine.SPARK:
         return shared | {
-            "ACCOUNT_HEALTH_SPARK": str(settings.spark_path),
+            "ACCOUNT_HEALTH_HOME": str(settings.home_path),
             "SPARK_LOCAL_IP": "127.0.0.1",
+            # dbt-spark turns ANSI off; the plug-in in this folder turns it on again.
+            "PYTHONPATH": str(settings.dbt_project / "spark"),
         }
     return shared | {
         "ACCOUNT_HEALTH_WAREHOUSE": str(settings.warehouse_path),
@@ -117,7 +119,7 @@ def ensure_manifest(settings: Settings) -> Path:
 
 
 def published_keys(manifest: Path) -> dict[str, list[str]]:
-    """By published table, the columns its uniqueness test names."""
+    """By published table, the columns that identify a row: those its uniqueness test names."""
     content = _read(manifest)
     published = {node["unique_id"]: node["name"] for node in _published(content)}
     keys: dict[str, list[str]] = {}
@@ -128,7 +130,7 @@ def published_keys(manifest: Path) -> dict[str, list[str]]:
             continue
         if test["name"] == "unique_combination":
             keys[table] = list(test["kwargs"]["columns"])
-        elif test["name"] == "unique" and node["column_name"] != "rank":
+        elif test["name"] == "unique":
             keys[table] = [node["column_name"]]
     return keys
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import io
+from contextlib import redirect_stdout
 from datetime import date
 
 import dagster as dg
@@ -39,12 +40,16 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
     partitions = as_of_partitions(settings, policies.calendar.time_zone)
     key = as_of.isoformat()
     is_partition = partitions.has_partition_key(key)
-    _quieten()
-    with dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance:
+    # What dbt prints is in the run's compute logs; the terminal shows progress and a summary.
+    with (
+        dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance,
+        redirect_stdout(io.StringIO()),
+    ):
         result = job.execute_in_process(
             instance=instance,
             partition_key=key if is_partition else None,
             tags={} if is_partition else {AS_OF_TAG: key},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
         run = Run(settings, as_of, result.run_id, cadence)
@@ -62,11 +67,9 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
         if event.step_failure_data.error is not None
     ]
     checks = [
-        f"{'/'.join(e.asset_check_evaluation.asset_key.path)}: {e.asset_check_evaluation.description}"
-        for e in result.all_events
-        if e.is_asset_check_evaluation
-        and not e.asset_check_evaluation.passed
-        and e.asset_check_evaluation.severity == dg.AssetCheckSeverity.ERROR
+        f"{'/'.join(check.asset_key.path)}: {check.description}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
     ]
     return list(dict.fromkeys([*raised, *checks])) or ["the run ended without a publication; see its events"]
 
@@ -76,8 +79,3 @@ def _innermost(error) -> str:
         error = error.cause
     return error.message.strip().removeprefix("dagster._core.definitions.events.Failure: ")
 
-
-def _quieten() -> None:
-    # The terminal shows progress and a summary; every event is in the instance for the UI.
-    for name in ("dagster", "dagster_dbt", "dagster.code_server"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

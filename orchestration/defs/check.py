@@ -4,8 +4,6 @@ One step each, since Great Expectations takes seconds to import. Checks of strea
 are blocking: nothing below them runs when one fails critically.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
@@ -14,7 +12,7 @@ from orchestration.defs.asof import run_of
 from orchestration.defs.extract import landing_key
 from orchestration.defs.progress import Progress
 from orchestration.quality.results import CheckResult, describe
-from orchestration.quality.suites import Suite, load_suites
+from orchestration.quality.suites import Suite, load_published_suites, load_suites
 from orchestration.refresh.check import check
 from orchestration.refresh.publish import check_models
 from orchestration.refresh.run import Run
@@ -53,7 +51,7 @@ def raw_checks(settings: Settings, progress: Progress) -> dg.AssetChecksDefiniti
 
 def published_checks(settings: Settings, progress: Progress) -> dg.AssetChecksDefinition:
     """Every rule on every published table, as one step; all of them block the publication."""
-    suites = load_suites(settings.expectations / "published")
+    suites = load_published_suites(settings.expectations)
     specs = [
         _spec(published_key(table), rule, blocking=True) for table, suite in suites.items() for rule in suite.rules
     ]

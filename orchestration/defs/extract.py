@@ -1,7 +1,5 @@
 """Extract: one asset a stream, whose materialisation is what its sources held when it was read."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.defs.asof import run_of

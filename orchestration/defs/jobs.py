@@ -4,8 +4,6 @@ Schedules run in the business time zone and are off until somebody turns them on
 last publication up; the sensor here says so where a webhook is set.
 """
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from orchestration.settings import Settings
 SCHEDULES: Mapping[str, str] = MappingProxyType({"daily": "0 5 * * *", "weekly": "0 6 * * 1", "monthly": "0 7 1 * *"})
 
 
-def refresh_jobs(partitions: dg.PartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition | dg.JobDefinition]:
+def refresh_jobs(partitions: dg.PartitionsDefinition) -> list:
     """One job a cadence. All publish every account; the cadence decides which reports are made too."""
     return [
         dg.define_asset_job(

@@ -1,7 +1,5 @@
 """Model: the inputs of the run, frozen, and the dbt models that read nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Publish: the snapshot that everybody reads, and the media made from it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

@@ -12,7 +12,7 @@ from orchestration.publishing.retention import Pruned, prune
 from orchestration.publishing.snapshot import publish_snapshot
 from orchestration.quality.published import check_published
 from orchestration.quality.results import CheckResult
-from orchestration.quality.suites import load_suites
+from orchestration.quality.suites import load_published_suites
 from orchestration.refresh.freeze import published_at
 from orchestration.refresh.inputs import HISTORIES
 from orchestration.refresh.run import Run
@@ -22,7 +22,7 @@ from orchestration.warehouse import published_tables
 def check_models(run: Run) -> list[CheckResult]:
     """Run every published suite over what the models made."""
     with run.timed("check_published"), published_tables(run.settings) as con:
-        return check_published(con, load_suites(run.settings.expectations / "published"))
+        return check_published(con, load_published_suites(run.settings.expectations))
 
 
 def publish(

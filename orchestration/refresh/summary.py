@@ -36,7 +36,7 @@ def summarise(run: Run) -> Summary:
         )
         issues = publication.rows(
             "select severity, stream, rule, count(*)::int as issues, min(sentence) as example from hygiene_issues"
-            " where status = 'open' group by all"
+            " where status = 'open' group by severity, stream, rule"
             " order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end, issues desc, stream, rule"
         )
         targets = publication.rows(
