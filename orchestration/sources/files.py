@@ -382,7 +382,7 @@ def _encodings(real: Path, file: str, source: FileSource, settings: ExtractionSe
             )
         name = info.name
         return ("utf-8-sig" if name == "utf-8" else name), []
-    head = next(_chunks(real, file, settings))[:4096]
+    head = next(_chunks(real, file, settings), b"")[:4096]
     for bom, name in _BOMS:
         if head.startswith(bom):
             return name, []
