@@ -119,20 +119,14 @@ def ensure_manifest(settings: Settings) -> Path:
 
 
 def published_keys(manifest: Path) -> dict[str, list[str]]:
-    """By published table, the columns that identify a row: those its uniqueness test names."""
+    """By published table, the columns that identify a row: those its primary_key test names."""
     content = _read(manifest)
     published = {node["unique_id"]: node["name"] for node in _published(content)}
-    keys: dict[str, list[str]] = {}
-    for node in content["nodes"].values():
-        test = node.get("test_metadata") or {}
-        table = published.get(node.get("attached_node"))
-        if table is None or table in keys:
-            continue
-        if test["name"] == "unique_combination":
-            keys[table] = list(test["kwargs"]["columns"])
-        elif test["name"] == "unique":
-            keys[table] = [node["column_name"]]
-    return keys
+    return {
+        published[node["attached_node"]]: list(node["test_metadata"]["kwargs"]["columns"])
+        for node in content["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") == "primary_key" and node["attached_node"] in published
+    }
 
 
 def published_descriptions(manifest: Path) -> dict[str, TableDescription]:

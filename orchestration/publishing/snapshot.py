@@ -53,6 +53,11 @@ _PUBLICATION_DESCRIPTION = TableDescription(
 )
 
 
+def publication_description() -> TableDescription:
+    """What the table `publication` and its columns mean."""
+    return _PUBLICATION_DESCRIPTION
+
+
 def publish_snapshot(
     con: duckdb.DuckDBPyConnection,
     published_dir: Path,

@@ -40,7 +40,9 @@ select
     candidates.geo,
     candidates.region,
     candidates.segment,
-    streams.reconstructed
+    streams.reconstructed,
+    cast(null as decimal(4, 1)) as health_score,
+    cast(null as {{ type_text() }}) as health_status
 from candidates
 cross join run
 cross join streams
