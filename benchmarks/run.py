@@ -75,7 +75,8 @@ def measure(size: str, accounts: int, as_of: date, work: Path) -> dict:
         result["refresh"]["output"] = (refresh.output + refresh.errors)[-6000:]
         return result
     run = measured_run(home)
-    result["refresh"] |= {"stages": run.stages, "dbt_model_seconds": run.models, "home_mb": _size_mb(home)}
+    stages = run.stages | {"all else": round(refresh.seconds - sum(run.stages.values()), 2)}
+    result["refresh"] |= {"stages": stages, "dbt_model_seconds": run.models, "home_mb": _size_mb(home)}
     published = home / "published" / (home / "published" / "CURRENT").read_text(encoding="utf-8").strip()
     dated = ["--as-of", as_of.isoformat()]
     result["floor"] = _other(
@@ -113,24 +114,30 @@ def _other(module: list[str], compared) -> dict:
 
 
 def _figures(watched: Watched) -> dict:
-    kept = ("exit_code", "seconds", "peak_rss_mb")
+    kept = ("exit_code", "seconds", "cpu_seconds", "peak_rss_mb")
     return {name: value for name, value in asdict(watched).items() if name in kept}
 
 
 def _ratios(result: dict) -> dict[str, float]:
     """The refresh against the others, only where they agree."""
     ratios = {}
-    whole = result["refresh"]["seconds"]
+    whole, busy = result["refresh"]["seconds"], result["refresh"]["cpu_seconds"]
     health_checks = sum(s for model, s in result["refresh"]["dbt_model_seconds"].items() if "health_check" in model)
     floor, peer = result["floor"], result["peer"]
     if floor.get("agrees"):
         computing = sum(floor["steps"].values())
         ratios["whole_refresh_to_floor"] = round(whole / floor["seconds"], 1)
+        ratios["processor_time_of_refresh_to_floor"] = round(busy / floor["cpu_seconds"], 1)
         if health_checks:
             ratios["health_check_models_to_floor_sql"] = round(health_checks / computing, 1)
     if peer.get("agrees"):
         ratios["whole_refresh_to_pandas"] = round(whole / peer["seconds"], 1)
+        ratios["processor_time_of_refresh_to_pandas"] = round(busy / peer["cpu_seconds"], 1)
     return ratios
+
+
+def _cost(figures: dict) -> str:
+    return f"{figures['seconds']} s ({figures['cpu_seconds']} s of processors), at most {figures['peak_rss_mb']:,} MB"
 
 
 def _machine() -> dict:
@@ -158,9 +165,7 @@ def _say(result: dict) -> int:
         print(refresh["output"])
         print(f"the refresh of {result['accounts']:,} accounts failed with exit code {refresh['exit_code']}")
         return 1
-    print(
-        f"{result['accounts']:,} accounts: refreshed in {refresh['seconds']} s, at most {refresh['peak_rss_mb']:,} MB"
-    )
+    print(f"{result['accounts']:,} accounts: {_cost(refresh)}")
     for stage, seconds in refresh["stages"].items():
         print(f"  {stage}: {seconds} s")
     believed = True
@@ -173,7 +178,7 @@ def _say(result: dict) -> int:
             believed = False
             print(f"{name}: failed\n{other['output']}")
             continue
-        print(f"{name}: {other['seconds']} s, at most {other['peak_rss_mb']:,} MB")
+        print(f"{name}: {_cost(other)}")
         for table in other["agreement"]:
             verdict = "agrees" if table["agrees"] else f"{table['differing']} rows DIFFER, such as {table['example']}"
             print(f"  {table['table']}: {table['rows']:,} rows, {verdict}")

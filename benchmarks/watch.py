@@ -1,12 +1,14 @@
 """Runs a program and says how long it took and how much memory it and its children held at most.
 
-Memory is the sum of the resident sets of the whole process tree, read from /proc every 0.1 s: pages that processes
-share are counted once for each, so it is an upper bound. Linux only.
+Processor seconds are those of the process and of every descendant that was waited for: they hardly depend on what else
+the machine does, as wall seconds do. Memory is the sum of the resident sets of the whole process tree, read from /proc
+every 0.1 s: pages that processes share are counted once for each, so it is an upper bound. Linux only.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -20,10 +22,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a program did: its exit code, seconds, peak memory of its tree, and what it printed."""
+    """What a program did: its exit code, wall and processor seconds, peak memory of its tree, and what it printed."""
 
     exit_code: int
     seconds: float
+    cpu_seconds: float
     peak_rss_mb: int
     output: str
     errors: str
@@ -31,7 +34,7 @@ class Watched:
 
 def run_watched(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Watched:
     """Runs `command` to its end, with `environment` laid over this process's own."""
-    started = time.monotonic()
+    started, cpu_before = time.monotonic(), _children_cpu()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
     )
@@ -40,7 +43,13 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str] | None = 
     output, errors = process.communicate()
     seconds = time.monotonic() - started
     peak.stop()
-    return Watched(process.returncode, round(seconds, 2), peak.bytes // 2**20, output, errors)
+    cpu_seconds = round(_children_cpu() - cpu_before, 2)
+    return Watched(process.returncode, round(seconds, 2), cpu_seconds, peak.bytes // 2**20, output, errors)
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Peak(threading.Thread):
