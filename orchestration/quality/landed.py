@@ -13,15 +13,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from orchestration.quality.failures import FAILURE_COLUMNS
+from orchestration.quality.names import MatchSettings, match_names
 from orchestration.quality.results import CheckResult
-from orchestration.quality.rules import FAILURE_COLUMNS, Evaluated, StreamRules, Thresholds
+from orchestration.quality.rules import Evaluated, StreamRules, Thresholds
 from orchestration.quality.suites import Rule, Suite
 from orchestration.quality.views import (
     Candidate,
@@ -33,17 +35,13 @@ from orchestration.quality.views import (
     note_extractions,
     open_connection,
 )
-from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, text_list
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Stream
 
 # Accounts before all that refers to them, rates before all that has a currency; cross rules come after every stream.
 _FIRST = ("accounts", "fx_rates")
 SHAPE_RULE = "columns_present"
 AFTER_AS_OF = "after_as_of"
-
-Matcher = Callable[[duckdb.DuckDBPyConnection, str, Sequence[str]], None]
-"""Given the connection, the relation of usable accounts and relations with `account_name`s that refer to them, makes
-the tables `account_matches` and `account_name_suggestions` in the current schema."""
 
 
 class ReconciliationError(AssertionError):
@@ -86,8 +84,8 @@ class StreamChecks:
     """What the checks decided about one stream.
 
     verdict: `accepted`; `rejected` (at least one extraction was; `used` says what stands in, if anything);
-    `blocked` (required stream, critical failure: nothing may be published); `absent` (never landed);
-    `not_checked` (accounts are absent, so nothing else can be judged).
+    `blocked` (a required stream with a critical failure or never landed: nothing may be published); `absent` (never
+    landed); `not_checked` (accounts never landed, so nothing else can be judged).
     """
 
     stream: str
@@ -120,7 +118,7 @@ def check_landed(
     suites: Mapping[str, Suite],
     policy_tables: Mapping[str, pa.Table],
     context: CheckContext,
-    match: Matcher,
+    matching: MatchSettings,
     work_dir: Path,
     thresholds: Thresholds = lambda source, stream, rule: None,
     memory_limit: str = "3GB",
@@ -131,7 +129,7 @@ def check_landed(
     started = time.monotonic()
     con = open_connection(context, policy_tables, work_dir, memory_limit, threads)
     try:
-        return _Judge(con, candidates, suites, context, match, work_dir, thresholds).run(started)
+        return _Judge(con, candidates, suites, context, matching, work_dir, thresholds).run(started)
     finally:
         con.close()
 
@@ -160,7 +158,7 @@ class _Judge:
         candidates: Mapping[str, Sequence[Candidate]],
         suites: Mapping[str, Suite],
         context: CheckContext,
-        match: Matcher,
+        matching: MatchSettings,
         work_dir: Path,
         thresholds: Thresholds,
     ) -> None:
@@ -168,11 +166,11 @@ class _Judge:
         self._candidates = candidates
         self._suites = suites
         self._context = context
-        self._match = match
+        self._matching = matching
         self._work_dir = work_dir
         self._thresholds = thresholds
         self._source_ranks = self._read_source_ranks()
-        self._references: dict[str, str] = {}
+        self._name_files: dict[str, list[Path]] = {}
 
     def run(self, started: float) -> LandedChecks:
         self._con.execute(
@@ -186,7 +184,7 @@ class _Judge:
         attempts: dict[str, _Attempt] = {}
         for name in order:
             stream = STREAMS[name]
-            if name != "accounts" and decided["accounts"].verdict == "absent":
+            if name != "accounts" and not decided["accounts"].used:
                 decided[name] = StreamChecks(name, "not_checked")
                 self._show(stream, {})
                 continue
@@ -194,9 +192,6 @@ class _Judge:
             if attempt is not None:
                 attempts[name] = attempt
             if name == "accounts":
-                self._con.execute(
-                    "create or replace table matching.known_accounts as select distinct account_id from used.accounts"
-                )
                 self._match_names_of_newest()
         for name, attempt in attempts.items():
             decided[name] = self._with_cross_rules(STREAMS[name], decided[name], attempt)
@@ -228,8 +223,9 @@ class _Judge:
                 attempt = None
                 break
             # An older extraction may use names that the newest didn't.
-            self._collect_names(stream, [c for c in _newest(left) if not column_problems(stream, c)])
-            self._match_names()
+            if stream.refers_to_account:
+                self._collect_names(stream, _newest(left))
+                match_names(self._con, self._matching, self._name_files)
         self._list_rejections(stream, rejections)
         if attempt is None:
             return StreamChecks(stream.name, "rejected", (), tuple(rejections), results), None
@@ -378,8 +374,7 @@ class _Judge:
             rows_failed=1,
             blocking=True,
         )
-        verdict = "absent" if stream.name == "accounts" else "blocked"
-        return StreamChecks(stream.name, verdict, results=(result,))
+        return StreamChecks(stream.name, "blocked", results=(result,))
 
     def _with_cross_rules(self, stream: Stream, checks: StreamChecks, attempt: _Attempt) -> StreamChecks:
         evaluated = attempt.rules.run("cross")
@@ -414,7 +409,8 @@ class _Judge:
         return StreamCounts(read, landed, used, set_aside, {k: v for k, v in passed_over.items() if v})
 
     def _count(self, query: Sql) -> int:
-        return int(self._con.execute(query).fetchone()[0])
+        # All of it: a result that is left unread keeps the connection busy.
+        return int(self._con.execute(query).fetchall()[0][0])
 
     def _keep_failures(self, stream: Stream, evaluated: Sequence[Evaluated]) -> None:
         for item in evaluated:
@@ -451,34 +447,20 @@ class _Judge:
 
     # Account names
 
-    def _collect_names(self, stream: Stream, extractions: Sequence[Candidate]) -> None:
-        """The account names that these extractions of the stream use, for matching."""
-        paths = [str(path) for candidate in extractions for path in candidate.extraction.part_paths]
-        if not stream.refers_to_account or not paths:
-            return
-        relation = f"matching.names_of_{stream.name}"
-        self._con.execute(
-            compose(
-                "create or replace table {relation} as select distinct account_id, account_name, _account_name_folded "
-                "from read_parquet({paths}, union_by_name = true)",
-                relation=Sql(relation),
-                paths=text_list(paths),
-            )
-        )
-        self._references[stream.name] = relation
+    def _collect_names(self, stream: Stream, candidates: Sequence[Candidate]) -> None:
+        """Have the account names of these extractions matched. Files of another shape are never read."""
+        if stream.refers_to_account:
+            self._name_files[stream.name] = [
+                path
+                for candidate in candidates
+                if not column_problems(stream, candidate)
+                for path in candidate.extraction.part_paths
+            ]
 
     def _match_names_of_newest(self) -> None:
         for stream in STREAMS.values():
-            newest = _newest(self._by_source(stream))
-            self._collect_names(stream, [c for c in newest if not column_problems(stream, c)])
-        self._match_names()
-
-    def _match_names(self) -> None:
-        self._con.execute("use memory.matching")
-        try:
-            self._match(self._con, "used.accounts", list(self._references.values()))
-        finally:
-            self._con.execute("use memory.main")
+            self._collect_names(stream, _newest(self._by_source(stream)))
+        match_names(self._con, self._matching, self._name_files)
 
     def _read_source_ranks(self) -> dict[str, dict[str, int]]:
         ranks: dict[str, dict[str, int]] = {}

@@ -6,33 +6,18 @@ Here: one stream, one set of extractions, all its rules of a phase. Not here: wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import duckdb
 
-from orchestration.quality.results import SAMPLE_ROWS
+from orchestration.quality.failures import FAILURE_COLUMNS, ROW_ID, BadQueryError, sample, select_failures
 from orchestration.quality.runner import Check, Outcome, validate
 from orchestration.quality.suites import Rule, Suite
 from orchestration.quality.views import CheckContext, checked_view
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import Kind, Stream
-
-ROW_ID = ("_extraction_id", "_row")
-FAILURE_COLUMNS: Mapping[str, str] = {
-    "_extraction_id": "varchar",
-    "_row": "bigint",
-    "record_key": "varchar",
-    "account_id": "varchar",
-    "column_name": "varchar",
-    "actual": "varchar",
-    "expected": "varchar",
-    "sentence": "varchar",
-    "suggestion": "varchar",
-}
-_SAMPLE_COLUMNS = ("record_key", "account_id", "column_name", "actual", "suggestion", "_extraction_id", "_row")
-
 
 Thresholds = Callable[[str, str, str], float | Decimal | None]
 """(source, stream, rule) -> the share of rows, in percent, that policy sets for this source instead of the rule's."""
@@ -65,7 +50,11 @@ class StreamRules:
         self._con = con
         self._stream = stream
         self._suite = suite
-        self._context = context
+        self._values = {
+            "as_of": context.as_of,
+            "reporting_currency": context.reporting_currency,
+            "time_zone": context.time_zone,
+        }
         self._thresholds = thresholds
 
     def run(self, phase: str, only: Sequence[str] | None = None) -> list[Evaluated]:
@@ -85,17 +74,7 @@ class StreamRules:
 
     def sample(self, item: Evaluated) -> tuple[dict[str, object], ...]:
         """Up to ten failing rows, always the same ones for the same data."""
-        if item.failures is None:
-            return ()
-        cursor = self._con.execute(
-            compose(
-                "select {columns} from {failures} order by _extraction_id, _row, record_key, column_name limit {rows}",
-                columns=joined(identifier(name) for name in _SAMPLE_COLUMNS),
-                failures=item.failures,
-                rows=literal(SAMPLE_ROWS),
-            )
-        )
-        return tuple(dict(zip(_SAMPLE_COLUMNS, row, strict=True)) for row in cursor.fetchall())
+        return () if item.failures is None else sample(self._con, item.failures)
 
     # Native rules: Great Expectations counts, and says how to select the failing rows.
 
@@ -176,8 +155,9 @@ class StreamRules:
         tables: dict[str, Sql] = {}
         for rule in rules:
             try:
-                tables[rule.name] = self._select_failures(rule)
-            except (duckdb.Error, _BadQueryError) as error:
+                select_failures(self._con, rule, self._table(rule), self._values, Sql("quality.selected"))
+                tables[rule.name] = self._table(rule)
+            except (duckdb.Error, BadQueryError) as error:
                 broken[rule.name] = Outcome(rule, broken=str(error).splitlines()[0])
                 continue
             # At once, so that the next rule's `used` view leaves these rows out.
@@ -192,58 +172,6 @@ class StreamRules:
                 self._count(item)
             evaluated.append(item)
         return evaluated
-
-    def _select_failures(self, rule: Rule) -> Sql:
-        # Once, whatever the rule reads; what follows looks at this small table only.
-        self._con.execute(f"create or replace table quality.selected as {rule.query}", self._bound(rule))
-        columns = [row[0] for row in self._con.execute("describe quality.selected").fetchall()]
-        if "sentence" not in columns or set(columns) - set(FAILURE_COLUMNS):
-            raise _BadQueryError(
-                f"the query returns {', '.join(columns)}; expected sentence and any of {', '.join(FAILURE_COLUMNS)}"
-            )
-        self._check_row_ids(rule, columns)
-        listed = [
-            compose(
-                "cast({value} as {kind}) as {name}",
-                value=identifier(name) if name in columns else self._default(rule, name),
-                kind=Sql(kind),
-                name=identifier(name),
-            )
-            for name, kind in FAILURE_COLUMNS.items()
-        ]
-        table = self._table(rule)
-        self._con.execute(
-            compose(
-                "create or replace table {table} as select {listed} from quality.selected",
-                table=table,
-                listed=joined(listed),
-            )
-        )
-        return table
-
-    def _check_row_ids(self, rule: Rule, columns: Sequence[str]) -> None:
-        if rule.effect == "listed":
-            return
-        needed = {*ROW_ID, *(("column_name",) if rule.effect == "blank_value" else ())}
-        if not needed <= set(columns):
-            raise _BadQueryError(f"the query returns {', '.join(columns)}; {rule.effect} needs {', '.join(needed)} too")
-        test = joined([compose("{name} is null", name=identifier(name)) for name in sorted(needed)], " or ")
-        if self._con.execute(compose("select count(*) from quality.selected where {test}", test=test)).fetchone()[0]:
-            raise _BadQueryError(f"the query returns rows without {' or '.join(sorted(needed))}")
-
-    @staticmethod
-    def _default(rule: Rule, column: str) -> Sql:
-        return literal(rule.expected if column == "expected" else None)
-
-    def _bound(self, rule: Rule) -> dict[str, object]:
-        context = {
-            "as_of": self._context.as_of,
-            "reporting_currency": self._context.reporting_currency,
-            "time_zone": self._context.time_zone,
-        }
-        named = duckdb.extract_statements(rule.query or "")[0].named_parameters
-        values = {name: list(value) if isinstance(value, tuple) else value for name, value in rule.params.items()}
-        return {name: value for name, value in (context | values).items() if name in named}
 
     # What a failing row leads to.
 
@@ -280,7 +208,3 @@ class StreamRules:
 
     def _table(self, rule: Rule) -> Sql:
         return compose("quality.{name}", name=identifier(f"failed_{self._stream.name}_{rule.name}"))
-
-
-class _BadQueryError(Exception):
-    """A rule's query returns something that can't be listed or set aside."""

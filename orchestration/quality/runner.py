@@ -51,48 +51,69 @@ class GxVersionError(RuntimeError):
 
 
 def validate(
-    con: duckdb.DuckDBPyConnection, relation: str, checks: Sequence[Check], row_id: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    checks: Sequence[Check],
+    row_id: Sequence[str] = (),
+    schema: str = "memory.main",
 ) -> list[Outcome]:
-    """Validate `relation` (a view or table of the current schema) by all `checks` at once: one scan for the native
+    """Validate `relation` (a view or table of `schema`) by all `checks` at once: one scan for the native
     rules, a look at each small failure table for the others. `row_id` names the columns that identify a row."""
     if not checks:
         return []
     with _quiet():
-        results = _validate(con, relation, checks, row_id)
+        results = _validate(con, relation, checks, row_id, schema)
     found = {result["expectation_config"]["meta"]["rule"]: result for result in results}
     return [_outcome(check.rule, found.get(check.rule.name)) for check in checks]
 
 
 def _validate(
-    con: duckdb.DuckDBPyConnection, relation: str, checks: Sequence[Check], row_id: Sequence[str]
+    con: duckdb.DuckDBPyConnection, relation: str, checks: Sequence[Check], row_id: Sequence[str], schema: str
 ) -> list[Mapping[str, Any]]:
     from duckdb_sqlalchemy import ConnectionWrapper
     from great_expectations import ExpectationSuite
+
+    def cursor() -> ConnectionWrapper:
+        # A cursor sees the caller's views and tables (not temporary ones). Great Expectations closes what it is given,
+        # so it isn't given the connection itself.
+        own = con.cursor()
+        own.execute(f"use {schema}")
+        return ConnectionWrapper(own)
 
     context = _context()
     source = context.data_sources.add_sql(
         "duckdb",
         connection_string="duckdb:///:memory:",
         kwargs={
-            # A cursor sees the caller's views and tables (not temporary ones); Great Expectations closes what it is
-            # given, so it isn't given the connection itself.
-            "creator": lambda: ConnectionWrapper(con.cursor()),
+            "creator": cursor,
             # Else one failing metric leaves a transaction aborted, and all that follow it would seem broken.
             "isolation_level": "AUTOCOMMIT",
         },
     )
-    batch = source.add_table_asset(relation, table_name=relation).add_batch_definition_whole_table("all").get_batch()
-    suite = ExpectationSuite(name=relation, expectations=[_expectation(check) for check in checks])
-    validated = batch.validate(
-        suite,
-        result_format={
-            "result_format": "SUMMARY",
-            "partial_unexpected_count": 1,
-            "unexpected_index_column_names": list(row_id),
-            "return_unexpected_index_query": True,
-        },
-    )
-    return validated.to_json_dict()["results"]
+    try:
+        table = source.add_table_asset(relation, table_name=relation)
+        batch = table.add_batch_definition_whole_table("all").get_batch()
+        validated = batch.validate(
+            ExpectationSuite(name=relation, expectations=[_expectation(check) for check in checks]),
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": 1,
+                "unexpected_index_column_names": list(row_id),
+                "return_unexpected_index_query": True,
+            },
+        )
+        return validated.to_json_dict()["results"]
+    finally:
+        # Else they are closed when collected, which may be after the database is.
+        _close(source)
+
+
+def _close(source: Any) -> None:
+    execution = source.get_execution_engine()
+    if execution._connection is not None:
+        execution._connection.close()
+    execution.engine.dispose()
+    source.get_engine().dispose()
 
 
 def _context():
@@ -150,7 +171,8 @@ def _outcome(rule: Rule, result: Mapping[str, Any] | None) -> Outcome:
     if exception:
         return Outcome(rule, broken=exception)
     details = result["result"]
-    failed = int(details["observed_value"] if rule.expect is None else details["unexpected_count"])
+    # Of no rows Great Expectations has no count, and none of them fails.
+    failed = int((details["observed_value"] if rule.expect is None else details["unexpected_count"]) or 0)
     if result["success"] != (failed == 0):
         return Outcome(rule, broken=f"success={result['success']} contradicts {failed} failing rows")
     query = details.get("unexpected_index_query")

@@ -11,8 +11,10 @@ Here: the schemas and views below, and nothing that judges. Not here: the rules 
 |                    | `_updated_at` (null where the stream has none) |
 | `resolved.<stream>` | `matched` without what is dated after as_of (planned activities stay) |
 | `used.<stream>` | `resolved` without rows set aside so far; at the end with blanked values blank |
-| `matching.account_matches`, `matching.account_name_suggestions` | what account names resolve to |
 | `matching.known_accounts` | the ids of `used.accounts` |
+| `matching.account_matches` | account_name, account_id, method: the names that mean one account |
+| `matching.name_problems` | account_name, problem, suggestion: the names that don't |
+| `matching.account_names` | account_id, account_name, normalised_name |
 | `policy.<table>` | the policy tables |
 | `run.context` | as_of_date, time_zone, reporting_currency |
 | `run.columns` | stream, column_name, is_required, readable (what a value should look like) |

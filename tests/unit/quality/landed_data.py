@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.quality.landed import LandedChecks, check_landed
+from orchestration.quality.names import MatchSettings
 from orchestration.quality.suites import Suite
 from orchestration.quality.views import CheckContext
 from orchestration.sources.streams import STREAMS, landing_schema
@@ -85,10 +86,11 @@ class LandingBuilder:
         known.append(candidate)
         return candidate
 
-    def check(self, suites: Mapping[str, Suite], work_dir: Path, *, matcher=None, **options) -> Checked:
+    def check(self, suites: Mapping[str, Suite], work_dir: Path, **options) -> Checked:
         context = options.pop("context", CheckContext(AS_OF, "UTC", "USD"))
         tables = options.pop("policy", policy_tables())
-        checks = check_landed(self.candidates, suites, tables, context, matcher or match_by_name, work_dir, **options)
+        matching = options.pop("matching", MatchSettings(("Inc", "GmbH"), (), pair_limit=10_000, name_limit=100))
+        checks = check_landed(self.candidates, suites, tables, context, matching, work_dir, **options)
         return Checked(checks)
 
 
@@ -156,30 +158,3 @@ def _typed(value: object, kind: pa.DataType) -> object:
     if pa.types.is_decimal(kind):
         return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
     return value
-
-
-def match_by_name(con, accounts: str, references: Sequence[str]) -> None:
-    """Account names that are the same but for case; the real matching has tests of its own."""
-    con.execute(
-        f"""
-        create or replace table account_names as
-        select account_id, account_name, lower(account_name) as normalised_name from {accounts}
-        """
-    )
-    given = " union ".join(f"select account_name from {reference}" for reference in references) or (
-        "select cast(null as varchar) as account_name"
-    )
-    con.execute(
-        f"""
-        create or replace table account_matches as
-        select g.account_name, any_value(n.account_id) as account_id, 'name' as method
-        from ({given}) g join account_names n on n.normalised_name = lower(g.account_name)
-        group by g.account_name having count(*) = 1
-        """
-    )
-    con.execute(
-        """
-        create or replace table name_problems as
-        select 'Acmee' as account_name, 'is not known' as problem, 'Acme (83 % alike)' as suggestion
-        """
-    )
