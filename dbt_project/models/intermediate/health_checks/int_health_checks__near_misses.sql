@@ -15,6 +15,10 @@ logged as (
     select * from {{ ref('int_health_checks__logged') }}
 ),
 
+run as (
+    select as_of_date from {{ ref('stg_run__context') }}
+),
+
 open_targets as (
     select
         windows.target_id,
@@ -76,7 +80,7 @@ ranked as (
 select
     target_id,
     activity_id,
-    'logged ' || {{ date_words('occurred_on') }} || ' by ' || owner_name
+    'logged ' || {{ date_words_beside('occurred_on', 'run.as_of_date') }} || ' by ' || owner_name
     || case missing_thing
         when 1 then ' without an attachment'
         when 2 then ', but marked ' || replace(status, '_', ' ')
@@ -88,4 +92,5 @@ select
             end
     end as near_miss
 from ranked
+cross join run
 where place = 1
