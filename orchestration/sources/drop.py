@@ -192,7 +192,15 @@ def _extract(
                 time.perf_counter() - started,
             )
         extraction_id, moment = landing.free_extraction_id(stream.name, now, content)
-        rows, blank_rows = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
+        try:
+            rows, blank_rows = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
+        except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise SourceError(
+                f"the file can't be parsed: {str(error).strip().splitlines()[0]}",
+                file=read.file,
+                expected=f"a table that is read within {settings.memory_limit} of memory and the disk's free space",
+                action="free disk space, or raise extraction.memory_limit in policies/sources.yaml",
+            ) from error
         _refuse_undecidable(stream, source, layout, read, work / _PART, settings, work)
         passed_over = {files.SUMMARY_LINE: skipped} if (skipped := read.summary_lines + blank_rows) else {}
         extraction = landing.commit(

@@ -276,7 +276,9 @@ def _copy(
             encoding = guesses.pop()
         except OSError as error:
             raise SourceError(
-                f"the file can't be read ({error.strerror or error}).", file=file, action="check it and run again"
+                f"the file can't be copied into the landing zone ({error.strerror or error}).",
+                file=file,
+                action="check the file, and the free space of the home folder, and run again",
             ) from error
     summary_lines = _cut_summary_lines(data, headers, delimiter, settings, required_blank)
     return Snapshot(

@@ -216,3 +216,20 @@ def test_what_dead_extractions_left_is_swept(desk):
     desk.put("contracts.csv", CONTRACTS + ROW)
     desk.extract("contracts")
     assert not dead.exists()
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(desk, monkeypatch):
+    desk.put("contracts.csv", CONTRACTS + ROW)
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+        yield
+
+    monkeypatch.setattr(files, "_decoded", full)
+    refused(desk, "No space left on device")
+
+
+def test_too_little_memory_is_a_clear_error(desk):
+    desk.settings = settings(memory_limit="1MB")
+    desk.put("contracts.csv", CONTRACTS + "".join(f"A{n},Gold,2026-01-01,2026-12-31,5\n" for n in range(50_000)))
+    refused(desk, "can't be parsed")

@@ -58,7 +58,8 @@ def test_cells_of_a_query_are_read_like_those_of_a_file(desk):
     desk.put("deals.csv", "who,worth,from,till\nAcme,$250K,01.02.2026,31.01.2027\n")
     desk.sources = (
         query_source(
-            "SELECT who AS account, worth AS amount, \"from\" AS start_date, till AS end_date, 'x' AS product FROM deals",
+            "SELECT who AS account, worth AS amount, \"from\" AS start_date, till AS end_date, 'x' AS product "
+            "FROM deals",
             "contracts",
             date_format="%d.%m.%Y",
             value_maps={"product": {"x": "Gold"}},
