@@ -61,6 +61,8 @@ class World:
     rules: list[Row] = field(default_factory=list)
     account_matches: list[Row] = field(default_factory=list)
     earlier_issues: list[Row] = field(default_factory=list)
+    # What run.streams says of a stream, where it isn't what follows from its rows.
+    stream_facts: dict[str, Row] = field(default_factory=dict)
     run_id: str = "run-1"
     published_at: datetime = datetime(2026, 7, 1, 6, 0)
 
@@ -106,7 +108,7 @@ class World:
             "rows_deleted_at_source": 0,
             "rows_summary_line": 0,
             "rows_landed_before": 0,
-        }
+        } | self.stream_facts.get(name, {})
 
 
 def landed(stream: str, rows: list[Row]) -> pa.Table:
