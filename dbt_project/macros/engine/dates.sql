@@ -63,13 +63,6 @@
 {%- endmacro %}
 
 
-{% macro start_of_fiscal_quarter(date_expression, fiscal_year_start_month) -%}
-  {%- set shift -%} (cast({{ fiscal_year_start_month }} as integer) - 1) {%- endset -%}
-  {%- set shifted = add_months_to(start_of('month', date_expression), '-' ~ shift) -%}
-  {{ add_months_to(start_of('quarter', shifted), shift) }}
-{%- endmacro %}
-
-
 {% macro seconds_between(first_timestamp, last_timestamp) -%}
   {{ return(adapter.dispatch('seconds_between')(first_timestamp, last_timestamp)) }}
 {%- endmacro %}
@@ -109,14 +102,27 @@
 {%- endmacro %}
 
 
-{% macro format_date_words(date_expression) -%}
-  {{ return(adapter.dispatch('format_date_words')(date_expression)) }}
+{% macro day_words(date_expression) -%}
+  {{ return(adapter.dispatch('day_words')(date_expression)) }}
 {%- endmacro %}
 
-{% macro default__format_date_words(date_expression) -%}
+{% macro default__day_words(date_expression) -%}
+  strftime({{ date_expression }}, '%-d %B')
+{%- endmacro %}
+
+{% macro spark__day_words(date_expression) -%}
+  date_format({{ date_expression }}, 'd MMMM')
+{%- endmacro %}
+
+
+{% macro date_words(date_expression) -%}
+  {{ return(adapter.dispatch('date_words')(date_expression)) }}
+{%- endmacro %}
+
+{% macro default__date_words(date_expression) -%}
   strftime({{ date_expression }}, '%-d %B %Y')
 {%- endmacro %}
 
-{% macro spark__format_date_words(date_expression) -%}
+{% macro spark__date_words(date_expression) -%}
   date_format({{ date_expression }}, 'd MMMM yyyy')
 {%- endmacro %}

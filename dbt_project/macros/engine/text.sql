@@ -59,7 +59,34 @@
 
 
 {% macro contains_text(text, part) -%}
-  (position(lower({{ part }}) in lower({{ text }})) > 0)
+  (position({{ lower_text(part) }} in {{ lower_text(text) }}) > 0)
+{%- endmacro %}
+
+
+{# The two letters that the engines' own lower() reads differently, İ and a Σ that ends a word, are put right first. #}
+{% macro lower_text(text) -%}
+  {{ return(adapter.dispatch('lower_text')(text)) }}
+{%- endmacro %}
+
+{% macro default__lower_text(text) -%}
+  lower({{ text }})
+{%- endmacro %}
+
+{% macro spark__lower_text(text) -%}
+  lower(translate({{ text }}, 'İΣ', 'iσ'))
+{%- endmacro %}
+
+
+{% macro trim_spaces(text) -%}
+  {{ return(adapter.dispatch('trim_spaces')(text)) }}
+{%- endmacro %}
+
+{% macro default__trim_spaces(text) -%}
+  trim({{ text }}, ' ')
+{%- endmacro %}
+
+{% macro spark__trim_spaces(text) -%}
+  trim({{ text }})
 {%- endmacro %}
 
 
