@@ -11,7 +11,15 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by issue_id order by extraction_id, row_number_in_extraction, coalesce(actual, '')
+            partition by issue_id
+            order by
+                extraction_id nulls last,
+                row_number_in_extraction nulls last,
+                actual nulls first,
+                expected nulls first,
+                sentence nulls first,
+                suggestion nulls first,
+                account_id nulls first
         ) as place,
         count(*) over (partition by issue_id) as occurrences
     from failures

@@ -9,7 +9,7 @@ select
     cast(row_number() over (
         order by
             case status when 'past_due' then 1 when 'pending' then 2 else 3 end,
-            amount desc,
+            amount desc nulls last,
             due_date,
             contract_id,
             milestone

@@ -25,7 +25,7 @@ delivered as (
         logged.occurred_at,
         logged.occurred_on,
         logged.opportunity_id,
-        lower(trim(logged.opportunity_name)) as opportunity_name,
+        {{ lower_text(trim_spaces('logged.opportunity_name')) }} as opportunity_name,
         {{ add_days('logged.occurred_on', 'rules.influence_days') }} as influences_until
     from logged
     inner join accounts on logged.account_id = accounts.account_id
@@ -42,10 +42,13 @@ opportunities as (
 
 -- A name that two opportunities of the account share names neither.
 named as (
-    select account_id, lower(trim(opportunity_name)) as opportunity_name, min(opportunity_id) as opportunity_id
+    select
+        account_id,
+        {{ lower_text(trim_spaces('opportunity_name')) }} as opportunity_name,
+        min(opportunity_id) as opportunity_id
     from opportunities
     where opportunity_name is not null
-    group by account_id, lower(trim(opportunity_name))
+    group by account_id, {{ lower_text(trim_spaces('opportunity_name')) }}
     having count(*) = 1
 ),
 

@@ -34,11 +34,11 @@ counted as (
         dimension,
         value,
         count(*) as targets_due,
-        sum(case when status = 'completed' then 1 else 0 end) as completed,
-        sum(case when status = 'completed_late' then 1 else 0 end) as completed_late,
-        sum(case when status = 'past_due' then 1 else 0 end) as past_due,
-        sum(case when status = 'missed' then 1 else 0 end) as missed,
-        sum(case when near_miss is not null then 1 else 0 end) as near_misses
+        count(case when status = 'completed' then 1 end) as completed,
+        count(case when status = 'completed_late' then 1 end) as completed_late,
+        count(case when status = 'past_due' then 1 end) as past_due,
+        count(case when status = 'missed' then 1 end) as missed,
+        count(case when near_miss is not null then 1 end) as near_misses
     from by_dimension
     group by due_quarter, dimension, value
 ),

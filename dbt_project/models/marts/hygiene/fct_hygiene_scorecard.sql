@@ -12,7 +12,7 @@ earlier as (
         coalesce(owner_name, '(none)') as owner,
         coalesce(geo, '(none)') as geography,
         rule,
-        sum(case when status = 'open' then 1 else 0 end) as open_before
+        count(case when status = 'open' then 1 end) as open_before
     from {{ ref('stg_history__hygiene_issues') }}
     group by coalesce(owner_name, '(none)'), coalesce(geo, '(none)'), rule
 ),
@@ -22,9 +22,9 @@ counted as (
         owner,
         geography,
         rule,
-        sum(case when status = 'open' then 1 else 0 end) as open_issues,
-        sum(case when status = 'cleared' then 1 else 0 end) as cleared_issues,
-        sum(case when status = 'accepted' then 1 else 0 end) as accepted_issues
+        count(case when status = 'open' then 1 end) as open_issues,
+        count(case when status = 'cleared' then 1 end) as cleared_issues,
+        count(case when status = 'accepted' then 1 end) as accepted_issues
     from issues
     group by owner, geography, rule
 ),

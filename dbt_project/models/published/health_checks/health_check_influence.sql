@@ -19,7 +19,7 @@ select
     influence.delivered_on,
     influence.delivered_by,
     cast(influence.credit_last_touch as decimal(9, 6)) as credit_last_touch,
-    cast(round(1.0 / influence.health_checks, 6) as decimal(9, 6)) as credit_linear,
+    cast({{ divide_exact(1, 'influence.health_checks', places=6, input_places=0) }} as decimal(9, 6)) as credit_linear,
     influence.amount,
     influence.outcome
 from influence
