@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from landed_data import EXPECTATIONS, LandingBuilder
 
 from orchestration.quality.suites import load_suites
-
-EXPECTATIONS = Path(__file__).parents[3] / "expectations"
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +15,4 @@ def suites():
 
 @pytest.fixture
 def landing(tmp_path):
-    from landed_data import LandingBuilder
-
     return LandingBuilder(tmp_path / "landing")

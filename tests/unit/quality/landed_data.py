@@ -18,6 +18,7 @@ from orchestration.quality.suites import Suite
 from orchestration.quality.views import CheckContext
 from orchestration.sources.streams import STREAMS, landing_schema
 
+EXPECTATIONS = Path(__file__).parents[3] / "expectations"
 AS_OF = dt.date(2026, 6, 30)
 EXTRACTED_AT = dt.datetime(2026, 6, 30, 18, 0, tzinfo=dt.UTC)
 

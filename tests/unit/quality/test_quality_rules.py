@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from landed_data import AS_OF, EXTRACTED_AT
+from landed_data import AS_OF, EXTRACTED_AT, LandingBuilder
 
 # Enough good rows that single bad ones stay under the 5 % at which they become critical.
 PADDING = 120
@@ -70,8 +70,6 @@ def padded(make, *rows: dict) -> list[dict]:
 @pytest.fixture(scope="module")
 def dirty(suites, tmp_path_factory):
     """One landing zone with all the faults below, checked once: importing Great Expectations takes seconds."""
-    from landed_data import LandingBuilder
-
     folder = tmp_path_factory.mktemp("dirty")
     landing = LandingBuilder(folder / "landing")
     land_accounts(landing)

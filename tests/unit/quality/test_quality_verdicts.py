@@ -150,17 +150,32 @@ def test_a_key_from_two_sources_is_settled_by_their_order(suites, landing, tmp_p
     assert "row 101 of source zendesk is used, row 8 of files is set aside" in failure["sentence"]
 
 
-@pytest.mark.parametrize(
-    ("rows", "before", "accepted"),
-    [(150, 100, True), (151, 100, False), (50, 100, True), (49, 100, False), (0, 100, False), (5, 0, True)],
-)
-def test_the_row_count_is_compared_with_the_last_extraction(suites, landing, tmp_path, rows, before, accepted):
+def test_the_row_count_is_compared_with_the_last_extraction(suites, landing, tmp_path):
+    """One stream for each case, in one go: rows now, rows before, whether that is accepted."""
+    cases = {
+        "tickets": (150, 100, True),
+        "contacts": (151, 100, False),
+        "signals": (50, 100, True),
+        "interventions": (49, 100, False),
+        "invoices": (0, 100, False),
+        "survey_responses": (5, 0, True),
+    }
+    more = {"signal_type": "rfp", "observed_on": "2026-05-01", "strategy": "call", "opened_on": "2026-05-01"}
+    more |= {"created_at": "2026-05-01 10:00:00", "issued_on": "2026-05-01", "sent_on": "2026-05-01"}
     landing.land("accounts", accounts())
-    landing.land("tickets", tickets(rows), extraction_id="newest")
-    landing.land("tickets", tickets(before), extraction_id="older", extracted_at=YESTERDAY)
+    for name, (now, before, _) in cases.items():
+        columns = {column.name for column in STREAMS[name].columns}
+        row = {"account_id": "A0"} | {key: value for key, value in more.items() if key in columns}
+        (key,) = STREAMS[name].key
+        for count, extraction_id, at in ((now, "newest", EXTRACTED_AT), (before, "older", YESTERDAY)):
+            rows = [row | {key: f"K{number}"} for number in range(count)]
+            landing.land(name, rows, extraction_id=extraction_id, extracted_at=at)
     checked = landing.check(suites, tmp_path / "work")
-    rejected = [r.extraction_id for r in checked.checks.streams["tickets"].rejections]
-    assert ("newest" not in rejected) is accepted
+    accepted = {
+        name: "newest" not in [rejection.extraction_id for rejection in checked.checks.streams[name].rejections]
+        for name in cases
+    }
+    assert accepted == {name: expected for name, (_, _, expected) in cases.items()}
 
 
 def test_an_empty_extraction_before_is_no_measure(suites, landing, tmp_path):
