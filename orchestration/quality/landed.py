@@ -41,6 +41,8 @@ from orchestration.sources.streams import STREAMS, Stream
 # Accounts before all that refers to them, rates before all that has a currency; cross rules come after every stream.
 _FIRST = ("accounts", "fx_rates")
 SHAPE_RULE = "columns_present"
+# A required stream that never landed fails this one: it has no rows.
+COUNT_RULE = "row_count_plausible"
 AFTER_AS_OF = "after_as_of"
 
 
@@ -361,18 +363,20 @@ class _Judge:
     def _absent(self, stream: Stream) -> StreamChecks:
         if not stream.required:
             return StreamChecks(stream.name, "absent")
+        rule = self._suites[stream.name].rule(COUNT_RULE)
         result = CheckResult(
             table=stream.name,
-            rule="landed",
-            title=f"{stream.name} have landed",
-            description=f"Without {stream.name} there are no results: the stream is required.",
+            rule=rule.name,
+            title=rule.title,
+            description=rule.description,
             severity="critical",
-            expected=f"at least one extraction of {stream.name}",
-            owner_role="data_engineer",
-            effect="listed",
+            expected=rule.expected,
+            owner_role=rule.owner_role,
+            effect=rule.effect,
             rows_checked=0,
             rows_failed=1,
             blocking=True,
+            notes=(f"No extraction of {stream.name} is known at as_of, and without them there are no results.",),
         )
         return StreamChecks(stream.name, "blocked", results=(result,))
 

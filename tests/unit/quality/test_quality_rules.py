@@ -201,6 +201,7 @@ def land_activities(landing) -> None:
         activity("opp_name", opportunity_name=" big deal "),
         activity("opp_no_name", opportunity_name="Elsewhere"),
         activity("opp_twins", opportunity_name="Twins"),
+        activity("opp_no_id", opportunity_id="O404"),
         activity("opp_other_account", opportunity_id="Oelsewhere"),
     ]
     landing.land("activities", padded(activity, *rows))
@@ -324,7 +325,7 @@ EXPECTED = {
     ("activities", "id_unique"): ["Xtwice"],
     ("activities", "health_check_has_attachment"): ["Xhc_bare", "Xhc_blank"],
     ("activities", "health_check_has_opportunity"): ["Xhc_alone"],
-    ("activities", "opportunity_known"): ["Xopp_no_name", "Xopp_other_account", "Xopp_twins"],
+    ("activities", "opportunity_known"): ["Xopp_no_id", "Xopp_no_name", "Xopp_twins"],
     ("tickets", "ticket_id_present"): ["?"],
     ("tickets", "created_at_present"): ["Tnodate"],
     ("tickets", "csat_in_range"): ["Tcsat_high", "Tcsat_low"],

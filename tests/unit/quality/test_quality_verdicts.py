@@ -195,7 +195,9 @@ def test_an_empty_required_stream_blocks(suites, landing, tmp_path):
     checked = landing.check(suites, tmp_path / "work")
     assert checked.checks.blocked == ("contracts", "activities")
     assert checked.result("contracts", "row_count_plausible").blocking
-    assert checked.result("activities", "landed").blocking
+    absent = checked.result("activities", "row_count_plausible")
+    assert absent.blocking
+    assert "No extraction of activities is known" in absent.notes[0]
 
 
 def test_without_accounts_nothing_else_is_judged(suites, landing, tmp_path):
