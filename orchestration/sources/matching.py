@@ -67,7 +67,7 @@ def normalised(folded_name: Sql, legal_forms: Sequence[str]) -> Sql:
         "trim(regexp_replace(regexp_replace({name}, {invisible}, '', 'g'), {gaps}, ' ', 'g'))",
         name=folded_name,
         invisible=literal(r"\p{Cf}"),
-        gaps=literal(r"[\p{P}\p{Z}\s\x{85}\x{1c}-\x{1f}]+"),
+        gaps=literal(r"[\p{P}\p{Z}\s\v\x{85}\x{1c}-\x{1f}]+"),
     )
     forms = sorted({form for raw in legal_forms if (form := normalise_text(raw))}, key=lambda one: (-len(one), one))
     if forms:

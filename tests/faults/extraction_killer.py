@@ -20,9 +20,9 @@ from orchestration.sources.landing import LandingZone
 from tests.support.extraction import CONTRACTS, Desk
 
 AT = datetime(2026, 6, 30, 10, tzinfo=UTC)
-ROWS = 20_000
-EVENTS_KILLED = 14
-INSTANTS_KILLED = 8
+ROWS = 10_000
+EVENTS_KILLED = 10
+INSTANTS_KILLED = 6
 
 
 def extract(drop: Path, landing: Path) -> str:

@@ -26,7 +26,7 @@ def report(tmp_path_factory):
 
 def test_the_undisturbed_run_lands_everything(report):
     ((_, rows_read, rows_landed, parts),) = report["undisturbed"]
-    assert (rows_read, rows_landed, len(parts)) == (20_002, 20_001, 1)
+    assert (rows_read, rows_landed, len(parts)) == (10_002, 10_001, 1)
 
 
 def test_a_killed_extraction_is_there_whole_or_not_at_all(report):

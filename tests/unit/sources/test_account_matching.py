@@ -6,7 +6,7 @@ import unicodedata
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestration.sources.errors import AliasError
@@ -168,7 +168,8 @@ def test_very_long_and_hostile_names(con):
     assert set(missed) == set(names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
+@example(["a\x0bb\x1cc\x85d\u2028e", "A. B,\tC"])
 @given(
     st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs", "Cn"]), max_size=10), min_size=1)
 )

@@ -27,7 +27,7 @@ BOOLEAN = cell_reader(Kind.BOOLEAN)
 TEXT = cell_reader(Kind.TEXT)
 BERLIN = ZoneInfo("Europe/Berlin")
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=30, deadline=None)
 
 
 def values_of(reader, texts):
@@ -123,7 +123,7 @@ def without_groups(text: str, separator: str) -> str | None:
     return head + "".join(rest)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("0123459., '()-+%\u00a0", max_size=11), min_size=1, max_size=100))
 def test_numbers_agree_with_a_hand_written_reader(texts):
     for text, got in zip(texts, values_of(NUMBER, texts), strict=True):

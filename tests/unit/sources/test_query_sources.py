@@ -96,25 +96,34 @@ def test_a_line_that_does_not_fit_is_an_error_not_a_loss(desk):
         desk.extract("usage")
 
 
+def test_the_rows_come_in_the_order_of_their_columns(desk):
+    put_usage(desk)
+    desk.sources = (query_source(USAGE_QUERY + " ORDER BY usage_date DESC"),)
+    assert desk.rows("usage", "_row", "usage_date") == [(1, date(2026, 6, 1)), (2, date(2026, 6, 2))]
+
+
+USAGE_OF = "SELECT account_id, '2026-06-01' AS usage_date FROM subscriptions"
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("query", "reason"),
     [
-        "SELECT * FROM read_csv('/etc/passwd') JOIN subscriptions ON true",
-        "SELECT content FROM read_text('/etc/hostname'), subscriptions",
-        "SELECT * FROM '/etc/passwd', subscriptions",
-        "SELECT * FROM glob('/*'), subscriptions",
-        "SELECT no_such_column FROM subscriptions",
-        "SELECT * FROM subscriptions; DROP TABLE subscriptions",
-        "SELECT 1) ORDER BY ALL; ATTACH '/tmp/x.db' AS x; SELECT * FROM (SELECT * FROM subscriptions",
-        "COPY subscriptions TO '/tmp/stolen.csv'",
-        "SET enable_external_access = true",
-        "CREATE TABLE x AS SELECT * FROM subscriptions",
-        "nonsense",
+        (USAGE_OF + " JOIN read_csv('/etc/passwd', all_varchar = true) ON true", "Cannot access file"),
+        (USAGE_OF + ", read_text('/etc/hostname')", "Cannot access file"),
+        (USAGE_OF + ", glob('/*')", "Cannot access file"),
+        (USAGE_OF + ", '/etc/hostname'", "files that aren't there"),
+        (USAGE_OF + " WHERE no_such_column", "no_such_column"),
+        (USAGE_OF + "; DROP TABLE subscriptions", "not one SELECT"),
+        ("SELECT 1) ORDER BY ALL; ATTACH '/tmp/x.db' AS x; SELECT * FROM (" + USAGE_OF, "can't run"),
+        ("COPY subscriptions TO '/tmp/stolen.csv'", "not one SELECT"),
+        ("SET enable_external_access = true", "not one SELECT"),
+        ("CREATE TABLE x AS " + USAGE_OF, "not one SELECT"),
+        ("nonsense", "can't run"),
     ],
 )
-def test_a_query_reaches_nothing_else(desk, query):
+def test_a_query_reaches_nothing_else(desk, query, reason):
     put_usage(desk)
     desk.sources = (query_source(query),)
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=reason):
         desk.extract("usage")
     assert desk.landing.extractions("usage") == []
