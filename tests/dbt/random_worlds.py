@@ -30,8 +30,14 @@ HEALTH_CHECK_SUBJECTS = (
     "Pre-Health--Checkup",
     "HEALTHCHECK",
 )
-OTHER_SUBJECTS = ("Kick-off", "Healthy check-in", "health_check", "health, check", "heal thcheck", "Check health")
-PATTERNS_OF_OVERRIDES = ("Kick-off of the account",)
+OTHER_SUBJECTS = (
+    "Kick-off of the account",
+    "Healthy check-in",
+    "health_check",
+    "health, check",
+    "heal thcheck",
+    "Check health",
+)
 SEGMENTS = ("smb", "mid_market", "enterprise", None)
 PRODUCTS = ("Core", "Starter", "Plus & Minus")
 STATUSES = ("completed",) * 5 + (None,) * 3 + ("planned", "declined", "no_show")
@@ -40,6 +46,7 @@ CURRENCIES = (None, None, "USD", "EUR", "JPY", "GBP")
 NEAR = (-31, -30, -29, -1, 0, 0, 1, 29, 30, 31)
 TIMES = (time(0), time(0, 30), time(5, 29, 59), time(12), time(12), time(19, 0), time(23, 30), time(23, 59, 59, 999999))
 NAMES = ("Renewal 2026", "Expansion", "expansion", "New site")
+FINDING = {"rule": "check_has_attachment", "stream": "activities", "severity": "warning", "owner_role": "account_owner"}
 
 
 class Maker:
@@ -70,7 +77,7 @@ class Maker:
         }
         if self.with_opportunities:
             streams["opportunities"] = self.opportunities
-        return World(self.as_of, streams, self.policies)
+        return World(self.as_of, streams, self.policies, row_failures=list(self._findings()), rules=[FINDING])
 
     # -- accounts and contracts ----------------------------------------------------------------------------------
 
@@ -202,6 +209,26 @@ class Maker:
             if self.random.random() < 0.5:
                 name = self.random.choice(NAMES)
                 check |= {"opportunity_name": name, "revenue": revenue[name]["revenue"]}
+
+    # -- findings of the raw checks ------------------------------------------------------------------------------
+
+    def _findings(self) -> list[Row]:
+        """Things that are only listed, some of them in several rows of one record with different values."""
+        without = [row for row in self.activities if not row["has_attachment"]]
+        return [
+            {
+                "rule": FINDING["rule"],
+                "stream": FINDING["stream"],
+                "extraction_id": "e1",
+                "row": number,
+                "record_key": check["activity_id"][:7],
+                "account_id": check["account_id"],
+                "actual": f"found {number}",
+                "sentence": "Logged without an attachment.",
+                "effect": "listed",
+            }
+            for number, check in enumerate(without, start=1)
+        ]
 
     # -- money and dates -----------------------------------------------------------------------------------------
 

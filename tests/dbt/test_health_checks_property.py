@@ -7,22 +7,15 @@ them misreads the rules.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable
 from decimal import Decimal
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dbt.policy_folders import read_policy, write_policies
-from tests.dbt.random_worlds import Maker
-from tests.support.inputs import World
-from tests.support.models import build_models, rows
-from tests.support.oracle_health_checks import Oracle
+from tests.dbt.random_outcomes import SETTINGS, RandomOutcome
+from tests.support.models import rows
 
-ACCOUNTS = 300
 EVERY_STATUS = {
     "completed",
     "completed_late",
@@ -35,106 +28,9 @@ EVERY_STATUS = {
 }
 
 
-def _milestone(anchor: str, offset: int, opens: int, closes: int) -> dict[str, Any]:
-    return {"anchor": anchor, "offset_days": offset, "opens_days_before": opens, "closes_days_after": closes}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Under what policies and on which day a world is looked at."""
-
-    seed: int
-    as_of: date
-    with_opportunities: bool
-    calendar: dict[str, Any]
-    health_checks: dict[str, Any]
-
-
-SETTINGS = {
-    "leap day, shipped policies": Setting(
-        seed=1,
-        as_of=date(2024, 2, 29),
-        with_opportunities=True,
-        calendar={"time_zone": "UTC", "fiscal_year_start_month": 1, "reporting_currency": "USD"},
-        health_checks={},
-    ),
-    "New York, fiscal year from April, overrides": Setting(
-        seed=2,
-        as_of=date(2026, 6, 30),
-        with_opportunities=True,
-        calendar={"time_zone": "America/New_York", "fiscal_year_start_month": 4, "reporting_currency": "USD"},
-        health_checks={
-            "horizon_quarters": 1,
-            "overrides": [
-                {"segment": "enterprise", "horizon_quarters": 6, "milestones": {"post_start": {"offset_days": 60}}},
-                {"segment": "smb", "influence_days": 30, "subject_patterns": ["kick -OFF", "healthcheck"]},
-                {
-                    "product": "Starter",
-                    "require_attachment": False,
-                    "near_miss_days": 5,
-                    "minimum_term_days": {"pre_end": 150},
-                    "milestones": {"post_start": {"offset_days": 45, "opens_days_before": 0}},
-                },
-                {
-                    "segment": "enterprise",
-                    "product": "Starter",
-                    "require_attachment": True,
-                    "milestones": {"pre_end": {"enabled": False}},
-                },
-            ],
-        },
-    ),
-    "Kolkata, fiscal year from November, three milestones, no opportunities": Setting(
-        seed=3,
-        as_of=date(2025, 10, 31),
-        with_opportunities=False,
-        calendar={"time_zone": "Asia/Kolkata", "fiscal_year_start_month": 11, "reporting_currency": "EUR"},
-        health_checks={
-            "horizon_quarters": 2,
-            "require_attachment": False,
-            "milestones": {
-                "early": _milestone("contract_start", 60, 20, 10),
-                # A contract of 210 days has both of these on one day, and its windows overlap those beside them.
-                "middle": _milestone("contract_start", 120, 40, 60),
-                "pre_end": _milestone("contract_end", -90, 45, 30),
-                "last_day": _milestone("contract_end", 0, 10, 10),
-            },
-            "minimum_term_days": {"early": 60, "middle": 120, "pre_end": 90, "last_day": 0},
-            "overrides": [
-                {"segment": "smb", "require_attachment": True},
-                {"product": "Core", "horizon_quarters": 0},
-            ],
-        },
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A world, what the oracle makes of it and the warehouse the models made."""
-
-    world: World
-    oracle: Oracle
-    warehouse: Path
-
-    def published(self, table: str) -> list[dict[str, Any]]:
-        return rows(self.warehouse, f"select * from published.{table}")
-
-    @cached_property
-    def targets(self) -> dict[tuple[str, str], dict[str, Any]]:
-        return {(row["contract_id"], row["milestone"]): row for row in self.published("health_check_targets")}
-
-
-@pytest.fixture(scope="module", params=list(SETTINGS), ids=list(SETTINGS))
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    setting = SETTINGS[request.param]
-    work = tmp_path_factory.mktemp("random")
-    policies = write_policies(work / "policies", calendar=setting.calendar, health_checks=setting.health_checks)
-    world = Maker(setting.seed, setting.as_of, policies, setting.with_opportunities).world(ACCOUNTS)
-    oracle = Oracle(
-        setting.as_of, world.streams, read_policy(policies, "health_checks"), read_policy(policies, "calendar")
-    )
-    return Outcome(world, oracle, build_models(world.freeze(work / "inputs"), work))
+@pytest.fixture(params=list(SETTINGS), ids=list(SETTINGS))
+def outcome(request: pytest.FixtureRequest, random_outcome: Callable[[str], RandomOutcome]) -> RandomOutcome:
+    return random_outcome(request.param)
 
 
 def differences(expected: dict[Any, Any], actual: dict[Any, Any]) -> list[str]:
@@ -147,7 +43,7 @@ def differences(expected: dict[Any, Any], actual: dict[Any, Any]) -> list[str]:
     return sorted(found)[:10]
 
 
-def test_the_world_has_every_edge(outcome: Outcome) -> None:
+def test_the_world_has_every_edge(outcome: RandomOutcome) -> None:
     """A comparison proves little when nothing happens in the world."""
     statuses = Counter(target["status"] for target in outcome.oracle.targets.values())
     assert statuses.keys() == EVERY_STATUS
@@ -164,14 +60,14 @@ def test_the_world_has_every_edge(outcome: Outcome) -> None:
     assert bool(moved) == (outcome.oracle.calendar["time_zone"] != "UTC")
 
 
-def test_targets(outcome: Outcome) -> None:
+def test_targets(outcome: RandomOutcome) -> None:
     compared = [name for name in next(iter(outcome.oracle.targets.values())) if name != "near_misses"]
     expected = {key: {name: row[name] for name in compared} for key, row in outcome.oracle.targets.items()}
     actual = {key: {name: row[name] for name in compared} for key, row in outcome.targets.items()}
     assert differences(expected, actual) == []
 
 
-def test_near_misses(outcome: Outcome) -> None:
+def test_near_misses(outcome: RandomOutcome) -> None:
     """A near miss stands exactly where there is one, and names an activity that lacks but one thing."""
     expected = {key: bool(row["near_misses"]) for key, row in outcome.oracle.targets.items()}
     actual = {key: row["near_miss"] is not None for key, row in outcome.targets.items()}
@@ -191,7 +87,7 @@ def test_near_misses(outcome: Outcome) -> None:
         assert word is None or word in outcome.targets[key]["near_miss"], key
 
 
-def test_candidates_in_their_order(outcome: Outcome) -> None:
+def test_candidates_in_their_order(outcome: RandomOutcome) -> None:
     actual = sorted(outcome.published("health_check_candidates"), key=lambda row: row["rank"])
     assert [row["rank"] for row in actual] == list(range(1, len(actual) + 1))
     assert [(row["contract_id"], row["milestone"]) for row in actual] == [
@@ -202,7 +98,7 @@ def test_candidates_in_their_order(outcome: Outcome) -> None:
         assert {name: row[name] for name in target} == target
 
 
-def test_accounts(outcome: Outcome) -> None:
+def test_accounts(outcome: RandomOutcome) -> None:
     columns = list(next(iter(outcome.oracle.account_rows.values())))
     actual = {
         row["account_id"]: {name: row[name] for name in columns} for row in outcome.published("health_check_accounts")
@@ -210,7 +106,7 @@ def test_accounts(outcome: Outcome) -> None:
     assert differences(outcome.oracle.account_rows, actual) == []
 
 
-def test_influence(outcome: Outcome) -> None:
+def test_influence(outcome: RandomOutcome) -> None:
     # A stand-in has no id but a made one: its name, as names are compared, is the key.
     with_ids = "opportunities" in outcome.world.streams
     key = "opportunity_id" if with_ids else "opportunity_name"
@@ -229,7 +125,7 @@ def test_influence(outcome: Outcome) -> None:
     assert differences(expected, actual) == []
 
 
-def test_credit_is_whole(outcome: Outcome) -> None:
+def test_credit_is_whole(outcome: RandomOutcome) -> None:
     """Every influenced opportunity gives one last touch, and shares that come to one but for the rounding."""
     totals = rows(
         outcome.warehouse,
@@ -242,7 +138,7 @@ def test_credit_is_whole(outcome: Outcome) -> None:
         assert abs(row["linear"] - 1) <= Decimal("0.000001") * row["checks"]
 
 
-def test_performance(outcome: Outcome) -> None:
+def test_performance(outcome: RandomOutcome) -> None:
     columns = list(next(iter(outcome.oracle.performance.values())))
     actual = {
         (row["fiscal_quarter"], row["dimension"], row["value"]): {name: row[name] for name in columns}

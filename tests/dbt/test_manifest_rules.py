@@ -1,0 +1,245 @@
+"""Rules every model obeys, held against dbt's own manifest: layers, names, documentation, keys, contracts, readers.
+
+Here: what can be seen without running a model. Not here: what the models compute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.sources.streams import STREAMS
+from tests.support.models import PROJECT
+
+Node = dict[str, Any]
+
+AUDIT_COLUMNS = ["as_of_date", "policy_version", "run_id", "published_at"]
+LAYERS = ("staging", "intermediate", "marts", "published")
+NAMES = {
+    "staging": re.compile(r"stg_[a-z]+__[a-z_]+"),
+    "intermediate": re.compile(r"int_[a-z_]+__[a-z_]+"),
+    "marts": re.compile(r"(fct|dim)_[a-z_]+"),
+    "published": re.compile(r"(?!stg_|int_|fct_|dim_)[a-z_]+"),
+}
+# What each published table must have beside the audit columns.
+MUST_HAVE = {
+    "health_check_targets": (
+        "target_id account_id account_name contract_id product milestone anchor_date due_date window_opens_on"
+        " window_closes_on expires_on status days_to_due in_window completed_on completed_by completing_activity_id"
+        " near_miss flag_reason amount source_amount source_currency owner_name geo region segment"
+    ),
+    "health_check_candidates": "rank target_id status flag_reason amount owner_name geo region segment product",
+    "health_check_accounts": "account_id candidate_count candidate_amount most_urgent_status next_due_date",
+    "health_check_influence": "opportunity_id activity_id credit_last_touch credit_linear amount outcome",
+    "health_check_performance": (
+        "fiscal_quarter dimension value targets_due completed completed_late past_due missed completion_rate"
+        " on_time_rate median_days_to_delivery near_misses influenced_pipeline influenced_won"
+    ),
+    "hygiene_issues": (
+        "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
+        " last_seen status"
+    ),
+    "hygiene_scorecard": "owner_name geo rule open_issues cleared_issues median_days_to_clear trend",
+    "source_freshness": "stream last_success_at age_days max_age_days is_stale rows_read extraction_id",
+}
+# A list of findings: a rule may find a record twice, and hygiene_issues gives it a key, one issue for all of them.
+WITHOUT_KEY = {"stg_quality__row_failures"}
+# Numbers that belong to arithmetic and calendars, not to policy: counting, medians, months, rounding, percent.
+STRUCTURAL_NUMBERS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 18, 100}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    work = tmp_path_factory.mktemp("parse")
+    environment = {
+        **os.environ,
+        "ACCOUNT_HEALTH_INPUTS": str(work / "inputs"),
+        "ACCOUNT_HEALTH_WAREHOUSE": str(work / "warehouse.duckdb"),
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROFILES_DIR": str(PROJECT),
+    }
+    dbt = Path(sys.executable).with_name("dbt")
+    done = subprocess.run(
+        [dbt, "--quiet", "parse"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def models(manifest: Node) -> dict[str, Node]:
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+def layer(model: Node) -> str:
+    return model["fqn"][1]
+
+
+def in_layer(models: dict[str, Node], name: str) -> dict[str, Node]:
+    found = {key: model for key, model in models.items() if layer(model) == name}
+    assert found, name
+    return found
+
+
+def parents(manifest: Node, model: Node) -> list[Node]:
+    return [manifest["nodes"][key] for key in model["depends_on"]["nodes"] if key in manifest["nodes"]]
+
+
+def sources(manifest: Node, model: Node) -> list[str]:
+    return [key for key in model["depends_on"]["nodes"] if key in manifest["sources"]]
+
+
+def test_every_model_stands_in_a_layer_and_is_named_after_it(models: dict[str, Node]) -> None:
+    wrong = [
+        name for name, model in models.items() if layer(model) not in LAYERS or not NAMES[layer(model)].fullmatch(name)
+    ]
+    assert wrong == []
+
+
+def test_only_staging_reads_sources(manifest: Node, models: dict[str, Node]) -> None:
+    assert {layer(model) for model in models.values() if sources(manifest, model)} == {"staging"}
+
+
+def test_every_source_is_read_and_described(manifest: Node, models: dict[str, Node]) -> None:
+    read = {key for model in models.values() for key in sources(manifest, model)}
+    # Of the policy, what only Python needs has no model.
+    unread = {key for key in manifest["sources"].keys() - read if ".policy." not in key}
+    assert unread == set()
+    assert [key for key, source in manifest["sources"].items() if not source["description"]] == []
+
+
+def test_every_stream_has_a_staging_model(models: dict[str, Node]) -> None:
+    assert {f"stg_landing__{stream}" for stream in STREAMS} <= models.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "may_read"),
+    [
+        ("staging", {"staging"}),
+        ("intermediate", {"staging", "intermediate"}),
+        ("marts", {"staging", "intermediate", "marts"}),
+    ],
+)
+def test_a_layer_reads_only_those_before_it(
+    manifest: Node, models: dict[str, Node], name: str, may_read: set[str]
+) -> None:
+    for model in in_layer(models, name).values():
+        assert {layer(parent) for parent in parents(manifest, model)} <= may_read, model["name"]
+
+
+def test_published_reads_marts_intermediate_and_what_the_run_says_of_itself(
+    manifest: Node, models: dict[str, Node]
+) -> None:
+    for model in in_layer(models, "published").values():
+        for parent in parents(manifest, model):
+            about_the_run = layer(parent) == "staging" and parent["name"].startswith("stg_run__")
+            assert layer(parent) in ("marts", "intermediate") or about_the_run, (model["name"], parent["name"])
+
+
+def test_every_model_and_column_is_described(models: dict[str, Node]) -> None:
+    bare = [name for name, model in models.items() if not model["description"].strip() or not model["columns"]]
+    bare += [
+        f"{name}.{column}"
+        for name, model in models.items()
+        for column, facts in model["columns"].items()
+        if not facts["description"].strip()
+    ]
+    assert bare == []
+
+
+def test_every_model_has_a_tested_primary_key(manifest: Node, models: dict[str, Node]) -> None:
+    """One key test over some columns, or unique and not_null on one; a table of one row has its count tested."""
+    keyed: set[str] = set()
+    unique: dict[str, set[str]] = {}
+    not_null: dict[str, set[str]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or not node.get("test_metadata"):
+            continue
+        if node["config"]["severity"].lower() != "error" or not node["config"]["enabled"] or node["config"]["where"]:
+            continue
+        kind, model = node["test_metadata"]["name"], manifest["nodes"].get(node["attached_node"] or "", {}).get("name")
+        if kind in ("primary_key", "row_count"):
+            keyed.add(model)
+        elif kind == "unique":
+            unique.setdefault(model, set()).add(node["column_name"])
+        elif kind == "not_null":
+            not_null.setdefault(model, set()).add(node["column_name"])
+    keyed |= {model for model, columns in unique.items() if columns & not_null.get(model, set())}
+    assert models.keys() - keyed == WITHOUT_KEY
+
+
+def test_the_columns_of_a_key_are_columns_of_the_model(manifest: Node, models: dict[str, Node]) -> None:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and node["test_metadata"]["name"] == "primary_key":
+            model = manifest["nodes"][node["attached_node"]]["name"]
+            columns = {column.strip('"`') for column in node["test_metadata"]["kwargs"]["columns"]}
+            assert columns, node["name"]
+            assert columns <= models[model]["columns"].keys(), node["name"]
+
+
+@pytest.mark.parametrize("name", ["staging", "published"])
+def test_contracts_are_enforced_with_every_type(models: dict[str, Node], name: str) -> None:
+    for model in in_layer(models, name).values():
+        assert model["config"]["contract"]["enforced"], model["name"]
+        assert [column for column, facts in model["columns"].items() if not facts["data_type"]] == [], model["name"]
+
+
+def test_published_tables_are_tables_that_begin_with_the_audit_columns(models: dict[str, Node]) -> None:
+    for model in in_layer(models, "published").values():
+        assert model["config"]["materialized"] == "table", model["name"]
+        assert model["config"]["schema"] == "published", model["name"]
+        assert list(model["columns"])[:4] == AUDIT_COLUMNS, model["name"]
+
+
+@pytest.mark.parametrize("table", MUST_HAVE)
+def test_published_tables_have_what_their_readers_were_promised(models: dict[str, Node], table: str) -> None:
+    assert set(MUST_HAVE[table].split()) - models[table]["columns"].keys() == set()
+
+
+@pytest.mark.parametrize("reader", ["portal", "business_intelligence"])
+def test_readers_are_declared_for_every_published_table(manifest: Node, models: dict[str, Node], reader: str) -> None:
+    (exposure,) = [item for item in manifest["exposures"].values() if item["name"] == reader]
+    read = {manifest["nodes"][key]["name"] for key in exposure["depends_on"]["nodes"]}
+    assert read == in_layer(models, "published").keys()
+    assert exposure["description"].strip()
+
+
+def numbers_in(sql: str) -> set[float]:
+    """The numbers a piece of SQL says itself: not those in comments, texts, names and types."""
+    sql = re.sub(r"\{#.*?#\}|--[^\n]*|/\*.*?\*/", " ", sql, flags=re.DOTALL)
+    sql = re.sub(r"\b(decimal|numeric|varchar|char)\s*\(\s*\d+(\s*,\s*\d+)?\s*\)", r"\1", sql, flags=re.IGNORECASE)
+    # A text inside an expression of the template may be SQL itself (an argument of a macro), so it is kept.
+    sql = re.sub(r"\{\{.*?\}\}", lambda found: found.group().replace("'", " ").replace('"', " "), sql, flags=re.DOTALL)
+    sql = re.sub(r"'[^'\n]*'", " ", sql)
+    return {float(found) for found in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", sql)}
+
+
+def test_numbers_are_found_in_sql() -> None:
+    sql = "cast(a1 as decimal(18, 2)) + 90 -- 365\n{# 30 #} where b < {{ add_days('c', '-180') }} and d = '45' or 1.5"
+    assert numbers_in(sql) == {90, 180, 1.5}
+
+
+def test_no_number_of_a_policy_stands_in_a_model(models: dict[str, Node]) -> None:
+    """Days, bands and weights come from policies; a literal among the models would be one that nobody can change."""
+    for name, model in models.items():
+        assert numbers_in(model["raw_code"]) - STRUCTURAL_NUMBERS == set(), name
+
+
+def test_no_model_reads_the_clock(manifest: Node, models: dict[str, Node]) -> None:
+    clock = re.compile(r"\b(now|today|current_date|current_timestamp|getdate|sysdate|run_started_at|random|uuid)\b")
+    macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "account_health"]
+    assert macros
+    texts = {name: model["raw_code"] for name, model in models.items()}
+    texts |= {macro["name"]: macro["macro_sql"] for macro in macros}
+    for name, text in texts.items():
+        code = re.sub(r"\{#.*?#\}|--[^\n]*", " ", text, flags=re.DOTALL)
+        code = re.sub(r"'[^'\n]*'", " ", code)
+        assert clock.search(code.lower()) is None, name
