@@ -62,8 +62,8 @@ format: setup ## Put Python into the project's style
 bench: setup ## Time a whole refresh at SIZE=10k, 100k or 1m accounts
 	@$(BIN)/python -m benchmarks.run --size $(SIZE)
 
-docs: setup ## Make docs/published-tables.md from the models' own descriptions
-	@$(BIN)/python -m orchestration.docs docs/published-tables.md
+docs: setup ## Bring the pages made from models, streams, policies and settings up to date
+	@$(BIN)/python -m orchestration.docs .
 
 lock: ## Resolve requirements anew (needs uv)
 	@scripts/lock
