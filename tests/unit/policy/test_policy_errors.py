@@ -151,13 +151,13 @@ CASES = [
     Case("unknown source in order", SRC, "max_age_days: 7, on_stale: use_last_known",
          "max_age_days: 7, on_stale: use_last_known, source_order: [file]", "fx_rates:",
          "streams.fx_rates.source_order[0]", 'the unknown source "file"', "one of files", "did you mean files?"),
-    Case("years crossed", SRC, "earliest_year: 1900", "earliest_year: 2900", "2900", "extraction.earliest_year",
-         "2900", "at most latest_year, 2199"),
+    Case("years crossed", SRC, "earliest_year: 1900\n  latest_year: 9999", "earliest_year: 2900\n  latest_year: 2800",
+         "2900", "extraction.earliest_year", "2900", "at most latest_year, 2800"),
     Case("memory", SRC, "memory_limit: 1GB", "memory_limit: plenty", "plenty", "extraction.memory_limit", '"plenty"',
          "(size, such as 512MB or 1GB)"),
     Case("broken pattern", SRC, "- 'as of .*'", "- 'as of (.*'", "as of (", "extraction.summary_line_patterns[7]",
          '"as of (.*"', "a regular expression: missing )"),
-    Case("legal form twice", SRC, "    - KK\n", "    - inc\n", "- inc", "matching.legal_forms[29]", '"inc" again',
+    Case("legal form twice", SRC, "    - KK\n", "    - inc\n", "- inc", "matching.legal_forms[35]", '"inc" again',
          "each once"),
     Case("source in two places", SRC, SOURCES,
          source("name: a", "stream: tickets", "path: t.csv", "query: select 1"), "- name: a", "sources[0]",
@@ -321,7 +321,7 @@ def test_a_file_no_model_knows_is_likely_a_typo(folder: Path) -> None:
     stray, missing = check(folder)
 
     assert (stray.file, stray.hint) == ("health_check.yaml", "did you mean health_checks.yaml?")
-    assert "calendar.yaml, health_checks.yaml, sources.yaml, account_aliases.csv" in stray.expected
+    assert "calendar.yaml, health_checks.yaml, publishing.yaml, sources.yaml, account_aliases.csv" in stray.expected
     assert (missing.file, missing.found) == (HC, "no such file")
 
 
