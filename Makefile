@@ -1,7 +1,7 @@
 # Everything a person runs. `make demo` and `make test` do all they need by themselves on a machine with Python 3.11,
 # gcc, node, java 17 and make.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SIZE ?= 10k
@@ -18,7 +18,7 @@ help: ## What there is to run
 setup: $(VENV)/.ready ## Make .venv with account-health in it
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up $(VENV) (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip $(PIP_INSTALL) -r requirements.lock
