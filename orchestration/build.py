@@ -39,4 +39,6 @@ def build_defs(settings: Settings | None = None, progress: Progress | None = Non
         schedules=refresh_schedules(jobs, time_zone),
         sensors=[failure_sensor(settings)],
         resources={"dbt": dbt_runner(settings)},
+        # Steps that start a process each would import Dagster and Great Expectations a dozen times over.
+        executor=dg.in_process_executor,
     )

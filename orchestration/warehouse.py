@@ -34,6 +34,20 @@ def published_tables(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
+def published_rows(settings: Settings) -> dict[str, int]:
+    """How many rows each published model has, by its name."""
+    with published_tables(settings) as con:
+        tables = con.execute(
+            "select table_name from information_schema.tables where table_catalog = current_database()"
+            " and table_schema = ? order by 1",
+            [PUBLISHED],
+        ).fetchall()
+        return {
+            name: con.execute(f"select count(*) from {PUBLISHED}.{identifier(name)}").fetchall()[0][0]  # noqa: S608
+            for (name,) in tables
+        }
+
+
 def _show_spark_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     con.execute(f"create schema {PUBLISHED}")
     for folder in sorted((settings.spark_path / "warehouse" / f"{PUBLISHED}.db").iterdir()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
@@ -15,9 +16,12 @@ CADENCE_TAG = "account_health/cadence"
 
 def as_of_partitions(settings: Settings, time_zone: str) -> dg.DailyPartitionsDefinition:
     """One partition an as-of date, up to and including today in the business time zone."""
-    return dg.DailyPartitionsDefinition(
-        start_date=settings.first_as_of.isoformat(), timezone=time_zone, end_offset=1
-    )
+    return dg.DailyPartitionsDefinition(start_date=settings.first_as_of.isoformat(), timezone=time_zone, end_offset=1)
+
+
+def as_of_text(tags: Mapping[str, str]) -> str | None:
+    """The as-of date of a run with these tags, as it was given."""
+    return tags.get("dagster/partition") or tags.get(AS_OF_TAG)
 
 
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, settings: Settings) -> Run:
@@ -26,7 +30,7 @@ def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, se
     Raises dg.Failure when it has neither.
     """
     tags = context.run.tags
-    text = tags.get("dagster/partition") or tags.get(AS_OF_TAG)
+    text = as_of_text(tags)
     if text is None:
         raise dg.Failure(f"the run has no as-of date: choose a partition, or set the tag {AS_OF_TAG}")
     return Run(settings, date.fromisoformat(text), context.run.run_id, tags.get(CADENCE_TAG, "daily"))

@@ -35,7 +35,7 @@ def _landing_asset(
         group_name=GROUP,
         kinds={"file", "parquet"},
         owners=["team:data-engineering"],
-        tags={"stream": need},
+        tags={"layer": "landing", "stream": need},
         partitions_def=partitions,
         description=f"What the sources hold of {stream.name} ({need}), landed as immutable, typed Parquet.",
         check_specs=[
@@ -78,6 +78,10 @@ def _metadata(extraction: StreamExtraction) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "status": dg.MetadataValue.text(extraction.status),
         "dagster/row_count": dg.MetadataValue.int(extraction.rows_read),
+        "rows passed over": dg.MetadataValue.int(
+            sum(sum(source["passed_over"].values()) for source in extraction.sources)
+        ),
+        "seconds": dg.MetadataValue.float(round(sum(source["seconds"] for source in extraction.sources), 3)),
     }
     if rows:
         metadata["sources"] = dg.MetadataValue.table(rows)

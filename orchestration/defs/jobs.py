@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from orchestration.defs.asof import CADENCE_TAG
+from orchestration.defs.asof import CADENCE_TAG, as_of_text
 from orchestration.settings import Settings
 
 # Cadence -> when it is due, in the business time zone: after the sources' nightly exports.
@@ -75,7 +75,7 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
 def failure_message(context: dg.RunFailureSensorContext) -> str:
     """The failure in two sentences: what failed and what readers see meanwhile."""
     run = context.dagster_run
-    as_of = run.tags.get("dagster/partition", "an unknown date")
+    as_of = as_of_text(run.tags) or "an unknown date"
     return (
         f"The {run.job_name} refresh as of {as_of} failed (run {run.run_id}): {context.failure_event.message} "
         "The last publication stays up."

@@ -10,13 +10,17 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from orchestration.dbt import DbtRunner, dbt_args, dbt_environment, environment
 from orchestration.defs.asof import run_of
+from orchestration.defs.chart import bars
+from orchestration.defs.check import WAREHOUSE_POOL, published_key
 from orchestration.defs.extract import landing_key
 from orchestration.defs.progress import Progress
 from orchestration.refresh.freeze import freeze
+from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 from orchestration.sources.streams import STREAMS
+from orchestration.warehouse import published_rows
 
-WAREHOUSE_POOL = "warehouse"
+STREAMS_KEY = dg.AssetKey(["run", "streams"])
 # dbt sources that the freeze writes; the landing assets are sources too, but extraction makes those.
 _FROZEN = ("quality", "matching", "policy", "run", "history")
 
@@ -57,6 +61,7 @@ def _inputs(
             group_name="inputs",
             kinds={"parquet"},
             owners=["team:data-engineering"],
+            tags={"layer": "inputs"},
             description=source["description"],
             skippable=False,
         )
@@ -67,11 +72,13 @@ def _inputs(
     @dg.multi_asset(name="freeze_inputs", specs=specs, partitions_def=partitions)
     def freeze_inputs(context: dg.AssetExecutionContext):
         progress.stage("freezing the inputs of the models")
-        sizes = freeze(run_of(context, settings))
+        run = run_of(context, settings)
+        sizes = freeze(run)
         for spec in specs:
-            yield dg.MaterializeResult(
-                asset_key=spec.key, metadata={"rows or files": sizes[".".join(spec.key.path)]}
-            )
+            metadata: dict[str, Any] = {"dagster/row_count": sizes[".".join(spec.key.path)]}
+            if spec.key == STREAMS_KEY:
+                metadata |= _streams(run)
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
     return freeze_inputs
 
@@ -100,6 +107,10 @@ def _models(
                     progress.advance(_name_of(event))
                 yield event
         run.note("models", {"seconds": model_seconds(invocation.get_artifact("run_results.json"))})
+        # Counted at the end, since dbt alone may open the warehouse while it runs.
+        for table, rows in published_rows(settings).items():
+            if published_key(table) in context.selected_asset_keys:
+                yield dg.AssetObservation(published_key(table), metadata={"dagster/row_count": rows})
 
     return models
 
@@ -111,6 +122,35 @@ def model_seconds(run_results: Mapping[str, Any]) -> dict[str, float]:
         for result in run_results["results"]
         if result["unique_id"].startswith("model.")
     }
+
+
+def _streams(run: Run) -> dict[str, dg.MetadataValue]:
+    """Where every row read went, by stream."""
+    rows = run.noted("streams")["rows"]
+    table = [
+        dg.TableRecord(
+            {
+                "stream": row["stream"],
+                "read": row["rows_read"],
+                "used": row["rows_used"],
+                "set aside": row["rows_set_aside"],
+                "passed over": row["rows_read"] - row["rows_used"] - row["rows_set_aside"],
+                "age in days": "" if row["age_days"] is None else str(row["age_days"]),
+                "note": _stream_note(row),
+            }
+        )
+        for row in rows
+    ]
+    return {
+        "rows by stream": dg.MetadataValue.table(table),
+        "rows set aside": dg.MetadataValue.md(bars({row["stream"]: row["rows_set_aside"] for row in rows})),
+    }
+
+
+def _stream_note(row: Mapping[str, Any]) -> str:
+    if not row["is_present"]:
+        return "not there"
+    return "stale" if row["is_stale"] else "reconstructed" if row["reconstructed"] else ""
 
 
 def _name_of(event: dg.Output | dg.MaterializeResult) -> str:

@@ -6,14 +6,16 @@ import dagster as dg
 
 from orchestration.dbt import published_descriptions, published_keys
 from orchestration.defs.asof import run_of
-from orchestration.defs.check import published_key
-from orchestration.defs.model import WAREHOUSE_POOL
+from orchestration.defs.chart import bars
+from orchestration.defs.check import WAREHOUSE_POOL, published_key
 from orchestration.defs.progress import Progress
 from orchestration.publishing.reader import Publication
 from orchestration.refresh.publish import is_newest, publish, publish_database, publish_file
+from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 
 GROUP = "publication"
+_SLOWEST = 8
 
 
 def publish_assets(
@@ -21,7 +23,12 @@ def publish_assets(
 ) -> list[dg.AssetsDefinition]:
     """The publication: snapshot, BI file, and PostgreSQL where one is set."""
     keys, descriptions = published_keys(manifest), published_descriptions(manifest)
-    shared = {"group_name": GROUP, "owners": ["team:data-engineering"], "partitions_def": partitions}
+    shared = {
+        "group_name": GROUP,
+        "owners": ["team:data-engineering"],
+        "tags": {"layer": "publication"},
+        "partitions_def": partitions,
+    }
 
     @dg.asset(
         key=["publication", "snapshot"],
@@ -39,14 +46,15 @@ def publish_assets(
         rows = {name: table.rows for name, table in made.manifest.tables.items()}
         return dg.MaterializeResult(
             metadata={
-                "folder": dg.MetadataValue.path(str(made.folder)),
+                "folder": dg.MetadataValue.path(str(made.folder.relative_to(settings.home_path))),
                 "is current": newest,
                 "rows": dg.MetadataValue.table(
                     [dg.TableRecord({"table": name, "rows": count}) for name, count in rows.items()]
                 ),
                 "dagster/row_count": sum(rows.values()),
                 "snapshots removed": len(pruned.removed),
-                **(_glance(settings) if newest else {}),
+                **_timings(run),
+                **_glance(made.folder),
             }
         )
 
@@ -84,19 +92,39 @@ def publish_assets(
     return [snapshot, bi_file, postgres]
 
 
-def _glance(settings: Settings) -> dict[str, dg.MetadataValue]:
+def _timings(run: Run) -> dict[str, dg.MetadataValue]:
+    """Seconds by stage, and of the slowest models."""
+    stages: dict[str, float] = {}
+    for stage, seconds in run.stage_seconds().items():
+        whole = stage.partition("/")[0]
+        stages[whole] = stages.get(whole, 0.0) + seconds
+    models = (run.noted("models") or {}).get("seconds", {})
+    slowest = dict(sorted(models.items(), key=lambda item: -item[1])[:_SLOWEST])
+    return {
+        "seconds": dg.MetadataValue.float(round(sum(stages.values()), 3)),
+        "seconds by stage": dg.MetadataValue.md(bars(stages)),
+        "seconds of the slowest models": dg.MetadataValue.md(bars(slowest)),
+    }
+
+
+def _glance(folder: Path) -> dict[str, dg.MetadataValue]:
     """What the publication says, small enough for the asset's page."""
-    with Publication.open(settings.published_path) as publication:
-        statuses = publication.rows("select status, count(*) as targets from health_check_targets group by 1 order by 2 desc")
+    with Publication.open_snapshot(folder) as publication:
+        statuses = publication.rows(
+            "select status, count(*) as targets from health_check_targets group by 1 order by 2 desc, 1"
+        )
+        issues = publication.rows(
+            "select severity, count(*) as issues from hygiene_issues where status = 'open'"
+            " group by 1 order by 2 desc, 1"
+        )
         first = publication.rows(
             'select "rank", account_name, product, flag_reason, amount::text as amount'
             ' from health_check_candidates order by "rank" limit 10'
         )
-    most = max((row["targets"] for row in statuses), default=1)
-    chart = "\n".join(
-        f"{row['status']:<15} {'█' * max(1, round(30 * row['targets'] / most))} {row['targets']:,}" for row in statuses
-    )
-    glance = {"targets by status": dg.MetadataValue.md(f"```\n{chart}\n```")}
+    glance: dict[str, dg.MetadataValue] = {
+        "targets by status": dg.MetadataValue.md(bars({row["status"]: row["targets"] for row in statuses})),
+        "open issues": dg.MetadataValue.md(bars({row["severity"]: row["issues"] for row in issues})),
+    }
     if first:
         glance["first candidates"] = dg.MetadataValue.table([dg.TableRecord(row) for row in first])
     return glance

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from orchestration.policy.tables import policy_tables
 from orchestration.refresh.inputs import (
@@ -30,7 +31,7 @@ class StageError(RuntimeError):
 
 
 def freeze(run: Run) -> dict[str, int]:
-    """Write the inputs of the models; gives the number of files by schema.table.
+    """Write the inputs of the models; gives the number of rows by schema.table.
 
     Raises StageError when the raw checks of this run haven't passed.
     """
@@ -89,4 +90,6 @@ def _before(run: Run, name: str) -> Content:
 
 
 def _size(content: Content) -> int:
-    return content.num_rows if isinstance(content, pa.Table) else len(content)
+    if isinstance(content, pa.Table):
+        return content.num_rows
+    return sum(pq.read_metadata(file).num_rows for file in content)

@@ -72,5 +72,8 @@ class Run:
     def stage_seconds(self) -> dict[str, float]:
         """Seconds by stage so far, in the order the stages ended."""
         folder = self.folder / "stages"
-        files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns) if folder.exists() else []
-        return {path.stem: json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in files}
+        files = sorted(folder.rglob("*.json"), key=lambda path: path.stat().st_mtime_ns) if folder.exists() else []
+        return {
+            path.relative_to(folder).with_suffix("").as_posix(): json.loads(path.read_text(encoding="utf-8"))["seconds"]
+            for path in files
+        }
