@@ -78,19 +78,20 @@ ranked as (
 )
 
 select
-    target_id,
-    activity_id,
-    'logged ' || {{ date_words_beside('occurred_on', 'run.as_of_date') }} || ' by ' || owner_name
-    || case missing_thing
-        when 1 then ' without an attachment'
-        when 2 then ', but marked ' || replace(status, '_', ' ')
+    ranked.target_id,
+    ranked.activity_id,
+    'logged ' || {{ date_words_beside('ranked.occurred_on', 'run.as_of_date') }} || ' by ' || ranked.owner_name
+    || case
+        when ranked.missing_thing = 1 then ' without an attachment'
+        when ranked.missing_thing = 2 then ', but marked ' || replace(ranked.status, '_', ' ')
+        when ranked.occurred_on < ranked.window_opens_on
+            then
+                ', ' || {{ days_words(days_between('ranked.occurred_on', 'ranked.window_opens_on')) }}
+                || ' before the window opened'
         else
-            case
-                when occurred_on < window_opens_on
-                    then ', ' || {{ days_words(days_between('occurred_on', 'window_opens_on')) }} || ' before the window opened'
-                else ', ' || {{ days_words(days_between('expires_on', 'occurred_on')) }} || ' after the target expired'
-            end
+            ', ' || {{ days_words(days_between('ranked.expires_on', 'ranked.occurred_on')) }}
+            || ' after the target expired'
     end as near_miss
 from ranked
 cross join run
-where place = 1
+where ranked.place = 1

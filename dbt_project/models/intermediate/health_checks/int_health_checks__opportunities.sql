@@ -17,7 +17,9 @@ naming as (
     select distinct
         activity_id,
         account_id,
-        coalesce(opportunity_id, {{ text_key(['account_id', lower_text(trim_spaces('opportunity_name'))]) }}) as opportunity_id,
+        coalesce(
+            opportunity_id, {{ text_key(['account_id', lower_text(trim_spaces('opportunity_name'))]) }}
+        ) as opportunity_id,
         coalesce(opportunity_name, opportunity_id) as opportunity_name,
         occurred_at,
         occurred_on,

@@ -26,7 +26,9 @@ dated as (
         milestones.milestone,
         milestones.opens_days_before,
         milestones.closes_days_after,
-        case milestones.anchor when 'contract_start' then contracts.start_date else contracts.end_date end as anchor_date,
+        case
+            when milestones.anchor = 'contract_start' then contracts.start_date else contracts.end_date
+        end as anchor_date,
         milestones.offset_days
     from contracts
     inner join accounts on contracts.account_id = accounts.account_id

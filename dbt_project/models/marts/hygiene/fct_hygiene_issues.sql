@@ -48,7 +48,9 @@ gone as (
         earlier.occurrences,
         earlier.first_seen,
         earlier.last_seen,
-        case when earlier.status = 'open' and coalesce(streams.is_present, false) then 'cleared' else earlier.status end as status,
+        case
+            when earlier.status = 'open' and coalesce(streams.is_present, false) then 'cleared' else earlier.status
+        end as status,
         case
             when earlier.status = 'open' and coalesce(streams.is_present, false) then run.as_of_date
             else earlier.cleared_on
