@@ -234,6 +234,18 @@ CASES = (
         post("completed", completed_on=date(2026, 4, 20), completed_by="First"),
         (hc(5, 20), hc(4, 20, owner_name="First"), hc(5, 1)),
     ),
+    Case(
+        "the earlier one of a day",
+        SPRING,
+        post("completed", completed_by="Early"),
+        ({"on": datetime(2026, 5, 1, 9, 1)}, {"on": datetime(2026, 5, 1, 9), "owner_name": "Early"}),
+    ),
+    Case(
+        "two at once, the smaller key first",
+        SPRING,
+        post("completed", completed_by="By key"),
+        (hc(5, 1, owner_name="By key"), hc(5, 1)),
+    ),
     # -- subjects
     *(
         Case(f"subject {subject!r}", SPRING, post("completed"), (hc(5, 3, subject=subject),))
@@ -297,6 +309,7 @@ def influence_world() -> dict[str, list[Row]]:
         check("by-name", "I-NAMED", opportunity_name=" NAMED by name"),
         check("by-shared-name", "I-NAMED", opportunity_name="Twice"),
         check("of-another", "I-OTHER", opportunity_name="named by name"),
+        check("of-another-by-id", "I-OTHER", opportunity_id="T1"),
         check("share-1", "I-SHARE", datetime(2026, 3, 1, 9)),
         check("share-2", "I-SHARE", datetime(2026, 3, 1, 15), owner_name="Last"),
         check("share-3", "I-SHARE", datetime(2026, 3, 1, 15), owner_name="Last by key"),
@@ -457,8 +470,12 @@ def test_influence_by_days(warehouse: Path) -> None:
 
 
 def test_influence_by_name_stays_in_the_account(warehouse: Path) -> None:
-    """Named at any date; a name two opportunities share names neither; another account's HC names nothing here."""
-    assert influence_of(warehouse, "I-NAMED") == {("named by id", "by-id"), ("named by name", "by-name")}
+    """Named at any date; a name two opportunities share names neither. An id is one opportunity's, whoever says it."""
+    assert influence_of(warehouse, "I-NAMED") == {
+        ("named by id", "by-id"),
+        ("named by name", "by-name"),
+        ("T1", "of-another-by-id"),
+    }
     assert influence_of(warehouse, "I-OTHER") == set()
 
 
