@@ -140,7 +140,7 @@ def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
     from orchestration.terminal import Reporter, show_failure, show_summary
 
     # Named, since the run's own output is turned away from sys.stdout.
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
     try:
         day = as_of or _today(settings)
         with Reporter(console) as progress:

@@ -80,6 +80,8 @@ def show_summary(console: Console, summary: Summary, settings: Settings) -> None
     for stream in summary.streams:
         if stream["problem"]:
             console.print(f"[yellow]{stream['stream']}[/]: {escape(stream['problem'])}")
+    if summary.unread_files:
+        console.print(f"[yellow]Files that no stream reads[/]: {escape(', '.join(summary.unread_files))}")
     console.print(_stages(summary))
     console.print(Panel(_where(summary, settings), title="Published", border_style="green", expand=False))
 
@@ -103,7 +105,8 @@ def show_policies(console: Console, policies: Policies) -> None:
     for heading in ("file", "key", "value", "unit", "meaning"):
         table.add_column(heading, overflow="fold")
     for setting in describe(policies):
-        table.add_row(*(escape(str(v)) for v in (setting.file, setting.key, setting.value, setting.unit, setting.meaning)))
+        cells = (setting.file, setting.key, setting.value, setting.unit, setting.meaning)
+        table.add_row(*(escape(str(cell)) for cell in cells))
     console.print(table)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from orchestration.policy.tables import policy_tables
 from orchestration.quality.landed import LandedChecks, check_landed
 from orchestration.quality.names import MatchSettings
 from orchestration.quality.suites import load_suites
 from orchestration.quality.views import CheckContext
-from orchestration.policy.tables import policy_tables
 from orchestration.refresh.extract import problems
 from orchestration.refresh.freshness import stream_table
 from orchestration.refresh.run import Run

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.policy.handover import file_sources
 from orchestration.publishing.reader import Publication
 from orchestration.refresh.run import Run
+from orchestration.sources.drop import unclaimed_files
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Summary:
     issues: list[dict[str, Any]]
     targets: list[dict[str, Any]]
     candidates: list[dict[str, Any]]
+    unread_files: list[str]
     stages: dict[str, float]
     models: dict[str, float] = field(default_factory=dict)
 
@@ -56,6 +59,7 @@ def summarise(run: Run) -> Summary:
         issues=issues,
         targets=targets,
         candidates=candidates,
+        unread_files=unclaimed_files(run.settings.drop_path, file_sources(run.policies)),
         stages=run.stage_seconds(),
         models=(run.noted("models") or {}).get("seconds", {}),
     )
