@@ -34,7 +34,9 @@ FAILED = 1
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option(help="Folder that holds everything a run reads and writes. Default: ACCOUNT_HEALTH_HOME, else .account-health."),
+    typer.Option(
+        help="Folder that holds everything a run reads and writes. Default: ACCOUNT_HEALTH_HOME, else .account-health."
+    ),
 ]
 PoliciesOption = Annotated[
     Path | None, typer.Option(help="Folder with the policy files. Default: the project's policies folder.")
@@ -58,7 +60,7 @@ def main() -> None:
 def refresh(
     drop: Annotated[
         Path | None,
-        typer.Option(help="Folder with <stream>.csv files or CRM report exports. Default: the drop folder of the home."),
+        typer.Option(help="Folder with <stream>.csv files or CRM reports. Default: the drop folder of the home."),
     ] = None,
     as_of: Annotated[
         datetime | None,

@@ -33,9 +33,7 @@ class DbtRunner(DbtCliResource):
 
 def dbt_project(settings: Settings) -> DbtProject:
     """The dbt project as dagster-dbt knows it."""
-    return DbtProject(
-        project_dir=settings.dbt_project, profiles_dir=settings.dbt_project, target=settings.engine.value
-    )
+    return DbtProject(project_dir=settings.dbt_project, profiles_dir=settings.dbt_project, target=settings.engine.value)
 
 
 def dbt_executable(settings: Settings) -> Path:
@@ -146,7 +144,5 @@ def _read(manifest: Path) -> dict[str, Any]:
 
 def _published(content: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        node
-        for node in content["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] == "published"
+        node for node in content["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "published"
     ]

@@ -123,7 +123,8 @@ def test_three_crm_reports_alone_give_candidates(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()
     (drop / "Accounts.csv").write_bytes(
-        '\ufeffOwner;Account;GEO;Region\r\nAna Prieto;"Müller & Söhne GmbH";EMEA;DACH\r\nBo Lind;Acme Corp;AMER;West\r\n'
+        '\ufeffOwner;Account;GEO;Region\r\nAna Prieto;"Müller & Söhne GmbH";EMEA;DACH\r\n'
+        "Bo Lind;Acme Corp;AMER;West\r\n"
         '"Grand Totals (2 records)";;;\r\n'.encode()
     )
     (drop / "Contracts.csv").write_text(

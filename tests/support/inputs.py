@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from orchestration.policy.load import load_policies
+from orchestration.policy.tables import policy_tables
 from orchestration.refresh.inputs import (
     HYGIENE_ISSUES_HISTORY,
     STREAMS_SCHEMA,
@@ -21,8 +23,6 @@ from orchestration.refresh.inputs import (
     empty_landing,
     freeze_inputs,
 )
-from orchestration.policy.load import load_policies
-from orchestration.policy.tables import policy_tables
 from orchestration.settings import PROJECT_ROOT
 from orchestration.sources.streams import STREAMS, landing_schema
 
