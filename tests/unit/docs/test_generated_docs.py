@@ -102,7 +102,8 @@ def policies_with_examples(tmp_path):
     for page in PAGES:
         for block in _blocks(page, "yaml"):
             for key, entries in yaml.safe_load(block).items():
-                examples[key] += [entry for entry in entries if entry not in examples[key]]
+                for entry in entries:
+                    _add(examples[key], entry)
     for file in ("sources.yaml", "health_checks.yaml"):
         text = (folder / file).read_text(encoding="utf-8")
         for key, entries in examples.items():
@@ -113,6 +114,17 @@ def policies_with_examples(tmp_path):
             if block.startswith("alias,"):
                 (folder / "account_aliases.csv").write_text(block, encoding="utf-8")
     return load_policies(folder)
+
+
+def _add(entries: list[dict], entry: dict) -> None:
+    """Two examples of one source are one source, since a policy names each once."""
+    same = [
+        one for one in entries if "name" in one and (one["name"], one["stream"]) == (entry.get("name"), entry["stream"])
+    ]
+    if same:
+        same[0].update(entry)
+    elif entry not in entries:
+        entries.append(entry)
 
 
 def test_policy_examples_load(policies_with_examples):
