@@ -1,6 +1,6 @@
 """Makes docs/images/output.svg: what the terminal shows after `account-health demo`, from a real run.
 
-`python scripts/picture_output.py HOME` takes the home of a run that has published. The names of folders are those of
+`python scripts/picture_output.py HOME` takes the home of a demo that has published. The names of folders are those of
 the default home, whichever home the run used.
 """
 
@@ -27,7 +27,7 @@ _PICTURE = PROJECT_ROOT / "docs" / "images" / "output.svg"
 
 def main(home: Path) -> None:
     """Write the picture of the current publication of `home`."""
-    settings = Settings(home=home)
+    settings = Settings(home=home, drop=home / "demo")
     with Publication.open(settings.published_path) as publication:
         manifest = publication.manifest
     summary = summarise(Run(settings, manifest.as_of_date, manifest.run_id))
