@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -82,7 +82,7 @@ def demo(
     home: HomeOption = None,
     accounts: Annotated[int, typer.Option(min=100, help="Accounts beside the four examples.")] = 500,
     as_of: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date the company's records end. Default: today.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date the company's records end. Default: yesterday.")
     ] = None,
     policies: PoliciesOption = None,
 ) -> None:
@@ -90,7 +90,8 @@ def demo(
     from orchestration.demo import write_demo
 
     settings = _settings(home=home, policies=policies)
-    day = as_of.date() if as_of else _today(settings)
+    # Yesterday is over: no record of the company is dated later than it is read.
+    day = as_of.date() if as_of else _today(settings) - timedelta(days=1)
     drop = settings.home_path / "demo"
     summary = write_demo(drop, day, accounts)
     console = Console()

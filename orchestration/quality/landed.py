@@ -529,7 +529,7 @@ def _why_critical(item: Evaluated, attempt: _Attempt, source: str, failed: int, 
     if not failed:
         return None
     if rule.severity == "critical":
-        return f"{rule.title} does not hold"
+        return _first_sentence(attempt, item) or f"it fails the rule \"{rule.title}\""
     threshold = attempt.rules.threshold(rule, source)
     seen = attempt.seen[source]
     if threshold is None or not seen or 100 * together <= threshold * seen:
@@ -538,6 +538,11 @@ def _why_critical(item: Evaluated, attempt: _Attempt, source: str, failed: int, 
         f"{together:,} of {seen:,} rows of source {source} ({100 * together / seen:.2f} %) fail "
         f"{'rules on ' + rule.family if rule.family else rule.title}, over the limit of {threshold:g} %"
     )
+
+
+def _first_sentence(attempt: _Attempt, item: Evaluated) -> str | None:
+    """What the rule itself says of its first failing row, which names the figures."""
+    return next((str(row["sentence"]) for row in attempt.rules.sample(item) if row.get("sentence")), None)
 
 
 def _result(

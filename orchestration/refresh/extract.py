@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestration.policy.handover import extraction_settings, file_sources
 from orchestration.refresh.run import Run
-from orchestration.sources.drop import extract_stream
+from orchestration.sources.drop import ExtractionOutcome, extract_stream
 from orchestration.sources.errors import SourceError
 from orchestration.sources.landing import LandingZone
 from orchestration.sources.streams import STREAMS
@@ -34,12 +35,12 @@ def extract(run: Run, stream: str) -> StreamExtraction:
     checked, since an earlier extraction may still serve. A required stream's failure is for the caller to raise.
     """
     with run.timed(f"extract/{stream}"):
-        problem, outcomes = None, ()
+        problem, outcomes, zone = None, (), LandingZone(run.settings.landing_path)
         try:
             outcomes = extract_stream(
                 stream,
                 run.settings.drop_path,
-                LandingZone(run.settings.landing_path),
+                zone,
                 extraction_settings(run.policies),
                 time_zone=run.policies.calendar.time_zone,
                 reporting_currency=run.policies.calendar.reporting_currency,
@@ -47,6 +48,8 @@ def extract(run: Run, stream: str) -> StreamExtraction:
             )
         except SourceError as error:
             problem = str(error)
+        if problem is None and _is_missing(stream, outcomes, zone):
+            problem = _missing(stream, run.settings.drop_path)
         found = tuple(
             {
                 "source": outcome.source,
@@ -62,6 +65,19 @@ def extract(run: Run, stream: str) -> StreamExtraction:
         result = StreamExtraction(stream, _status(problem, found), problem, found)
         run.note(f"extraction/{stream}", vars(result))
     return result
+
+
+def _is_missing(stream: str, outcomes: tuple[ExtractionOutcome, ...], zone: LandingZone) -> bool:
+    """Whether a stream that a run can't do without has no file now and never had one."""
+    nothing_now = all(outcome.status == "absent" for outcome in outcomes)
+    return STREAMS[stream].required and nothing_now and not zone.extractions(stream)
+
+
+def _missing(stream: str, drop: Path) -> str:
+    return (
+        f"{drop}: there is no file of {stream}, and none has ever been read. Put {stream}.csv there, or the CRM report "
+        f"{stream.capitalize()}.csv as it was exported, or declare its file in policies/sources.yaml."
+    )
 
 
 def problems(run: Run) -> dict[str, str]:

@@ -34,6 +34,10 @@ READER_VERSION = 1
 _PART = "part-00000.parquet"
 
 
+# Nothing reads them, and somebody who drops one expects it to be read.
+_WORKBOOKS = (".xlsx", ".xls")
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractionOutcome:
     """What came of looking for one stream of one source."""
@@ -102,12 +106,16 @@ def extract_stream(
 
 
 def unclaimed_files(drop_dir: Path, sources: Sequence[FileSource]) -> list[str]:
-    """The files of the drop folder that no stream reads."""
+    """The files of the drop folder that look like tables and that no stream reads; none where there is no folder."""
+    if not drop_dir.is_dir():
+        return []
     taken = _taken(drop_dir, sources)
     return [
         name
         for name in files.list_folder(drop_dir)
-        if name not in taken and not any(files.names_stream(name, stream) for stream in STREAMS)
+        if (files.has_table_extension(name) or name.lower().endswith(_WORKBOOKS))
+        and name not in taken
+        and not any(files.names_stream(name, stream) for stream in STREAMS)
     ]
 
 

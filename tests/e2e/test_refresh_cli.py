@@ -156,7 +156,7 @@ def test_three_crm_reports_alone_give_candidates(tmp_path: Path) -> None:
             "post_start",
             "past_due",
             "5500.00",
-            "logged 3 May 2026 by Pat Person without an attachment",
+            "logged 3 May by Pat Person without an attachment",
         ),
         ("Müller & Söhne GmbH", "Core", "pre_end", "upcoming", "5500.00", None),
     ]

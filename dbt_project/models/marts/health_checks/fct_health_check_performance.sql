@@ -77,17 +77,26 @@ delivering as (
     where completing_activity_id is not null
 ),
 
+credited as (
+    select activity_id, opportunity_type, outcome, amount * credit_last_touch as amount
+    from influence
+),
+
 influenced as (
     select
         delivering.due_quarter,
         delivering.dimension,
         delivering.value,
-        sum(case when influence.outcome = 'open' then influence.amount * influence.credit_last_touch end)
-            as influenced_pipeline,
-        sum(case when influence.outcome = 'won' then influence.amount * influence.credit_last_touch end)
-            as influenced_won
+        {%- for outcome, name in [('open', 'influenced_pipeline'), ('won', 'influenced_won')] %}
+        sum(case when credited.outcome = '{{ outcome }}' then credited.amount end) as {{ name }},
+        {%- for type in ['renewal', 'expansion'] %}
+        sum(
+            case when credited.outcome = '{{ outcome }}' and credited.opportunity_type = '{{ type }}' then credited.amount end
+        ) as {{ name }}_{{ type }}{{ "," if not loop.last or outcome == 'open' }}
+        {%- endfor %}
+        {%- endfor %}
     from delivering
-    inner join influence on delivering.activity_id = influence.activity_id
+    inner join credited on delivering.activity_id = credited.activity_id
     group by delivering.due_quarter, delivering.dimension, delivering.value
 )
 
@@ -106,7 +115,11 @@ select
     medians.median_days_to_delivery,
     counted.near_misses,
     coalesce(influenced.influenced_pipeline, 0) as influenced_pipeline,
-    coalesce(influenced.influenced_won, 0) as influenced_won
+    coalesce(influenced.influenced_won, 0) as influenced_won,
+    coalesce(influenced.influenced_pipeline_renewal, 0) as influenced_pipeline_renewal,
+    coalesce(influenced.influenced_pipeline_expansion, 0) as influenced_pipeline_expansion,
+    coalesce(influenced.influenced_won_renewal, 0) as influenced_won_renewal,
+    coalesce(influenced.influenced_won_expansion, 0) as influenced_won_expansion
 from counted
 cross join run
 left join medians

@@ -23,6 +23,10 @@ select
     performance.median_days_to_delivery,
     cast(performance.near_misses as int) as near_misses,
     cast(performance.influenced_pipeline as decimal(18, 2)) as influenced_pipeline,
-    cast(performance.influenced_won as decimal(18, 2)) as influenced_won
+    cast(performance.influenced_won as decimal(18, 2)) as influenced_won,
+    cast(performance.influenced_pipeline_renewal as decimal(18, 2)) as influenced_pipeline_renewal,
+    cast(performance.influenced_pipeline_expansion as decimal(18, 2)) as influenced_pipeline_expansion,
+    cast(performance.influenced_won_renewal as decimal(18, 2)) as influenced_won_renewal,
+    cast(performance.influenced_won_expansion as decimal(18, 2)) as influenced_won_expansion
 from performance
 cross join run
