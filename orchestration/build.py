@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from datetime import date
+
 import dagster as dg
 
 from orchestration.dbt import dbt_runner, ensure_manifest
@@ -16,18 +19,26 @@ from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 
 
-def build_defs(settings: Settings | None = None, progress: Progress | None = None) -> dg.Definitions:
+def build_defs(
+    settings: Settings | None = None, progress: Progress | None = None, as_of: date | None = None
+) -> dg.Definitions:
     """Everything Dagster knows of the project.
 
-    `settings` default to the environment's. `progress` is told what a run in this process is doing. Raises PolicyError
-    when the policies don't load and RuntimeError when dbt can't parse the models.
+    `settings` default to the environment's. `progress` is told what a run in this process is doing. `as_of` is a date
+    that will be run, though it may be out of the range that the UI offers. Raises PolicyError when the policies don't
+    load and RuntimeError when dbt can't parse the models.
     """
-    settings = settings or Settings()
-    progress = progress or Quiet()
+    with warnings.catch_warnings():
+        # Backfill policies are "beta" in this Dagster; a test holds them to what they do here, one run a date.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _build(settings or Settings(), progress or Quiet(), as_of)
+
+
+def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Definitions:
     time_zone = load_policies(settings.policies).calendar.time_zone
     manifest = ensure_manifest(settings)
-    partitions = as_of_partitions(settings, time_zone)
-    jobs = refresh_jobs(partitions)
+    partitions = as_of_partitions(settings, time_zone, also=as_of)
+    jobs = refresh_jobs()
     return dg.Definitions(
         assets=[
             *extract_assets(settings, partitions, progress),

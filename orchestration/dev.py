@@ -17,6 +17,8 @@ def main() -> None:
     prepare_home(settings)
     ensure_manifest(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_path)
+    # Else `dg` warns that another environment is active than the project's.
+    os.environ["VIRTUAL_ENV"] = sys.prefix
     os.environ["ACCOUNT_HEALTH_HOME"] = str(settings.home_path)
     os.chdir(PROJECT_ROOT)
     dg = Path(sys.executable).with_name("dg")

@@ -9,10 +9,8 @@ from datetime import date
 import dagster as dg
 
 from orchestration.build import build_defs
-from orchestration.defs.asof import AS_OF_TAG, as_of_partitions
 from orchestration.defs.progress import Progress
 from orchestration.home import prepare_home
-from orchestration.policy.load import load_policies
 from orchestration.refresh.run import Run
 from orchestration.refresh.summary import Summary, summarise
 from orchestration.settings import Settings
@@ -33,13 +31,8 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
     Raises RefreshFailed when nothing was published, PolicyError when the policies don't load.
     """
     prepare_home(settings)
-    policies = load_policies(settings.policies)
     progress.stage("starting")
-    definitions = build_defs(settings, progress)
-    job = definitions.resolve_job_def(cadence)
-    partitions = as_of_partitions(settings, policies.calendar.time_zone)
-    key = as_of.isoformat()
-    is_partition = partitions.has_partition_key(key)
+    job = build_defs(settings, progress, as_of).resolve_job_def(cadence)
     # What dbt prints is in the run's compute logs; the terminal shows progress and a summary.
     with (
         dg.DagsterInstance.from_config(str(settings.dagster_path)) as instance,
@@ -47,8 +40,7 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
     ):
         result = job.execute_in_process(
             instance=instance,
-            partition_key=key if is_partition else None,
-            tags={} if is_partition else {AS_OF_TAG: key},
+            partition_key=as_of.isoformat(),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
@@ -78,4 +70,3 @@ def _innermost(error) -> str:
     while error.cause is not None:
         error = error.cause
     return error.message.strip().removeprefix("dagster._core.definitions.events.Failure: ")
-

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 
-AS_OF_TAG = "account_health/as_of"
 CADENCE_TAG = "account_health/cadence"
+# A run is of one as-of date: a backfill of several is as many runs.
+ONE_RUN_A_DATE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
 
-def as_of_partitions(settings: Settings, time_zone: str) -> dg.DailyPartitionsDefinition:
-    """One partition an as-of date, up to and including today in the business time zone."""
-    return dg.DailyPartitionsDefinition(start_date=settings.first_as_of.isoformat(), timezone=time_zone, end_offset=1)
+def as_of_partitions(
+    settings: Settings, time_zone: str, also: date | None = None, today: date | None = None
+) -> dg.DailyPartitionsDefinition:
+    """One partition an as-of date: from the first of settings to today in the business time zone, today included.
 
-
-def as_of_text(tags: Mapping[str, str]) -> str | None:
-    """The as-of date of a run with these tags, as it was given."""
-    return tags.get("dagster/partition") or tags.get(AS_OF_TAG)
+    `also` is a date that has to be among them; Dagster runs partitioned assets as of their partitions only, so a date
+    before or after widens the range.
+    """
+    today = today or datetime.now(ZoneInfo(time_zone)).date()
+    also = also or today
+    return dg.DailyPartitionsDefinition(
+        start_date=min(settings.first_as_of, also).isoformat(),
+        timezone=time_zone,
+        end_offset=max((also - today).days, 0) + 1,
+    )
 
 
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, settings: Settings) -> Run:
-    """What the Dagster run was asked for: the partition, else the as_of tag (dates beyond the partitions).
-
-    Raises dg.Failure when it has neither.
-    """
+    """What the Dagster run was asked for; raises dg.Failure when it has no partition."""
     tags = context.run.tags
-    text = as_of_text(tags)
+    text = partition_of(tags)
     if text is None:
-        raise dg.Failure(f"the run has no as-of date: choose a partition, or set the tag {AS_OF_TAG}")
+        raise dg.Failure("the run has no as-of date: choose a partition")
     return Run(settings, date.fromisoformat(text), context.run.run_id, tags.get(CADENCE_TAG, "daily"))
+
+
+def partition_of(tags: dict[str, str]) -> str | None:
+    """The as-of date among a run's tags."""
+    return tags.get("dagster/partition")

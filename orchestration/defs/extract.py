@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.defs.asof import run_of
+from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.progress import Progress
 from orchestration.refresh.extract import StreamExtraction, extract
 from orchestration.settings import Settings
@@ -37,6 +37,7 @@ def _landing_asset(
         owners=["team:data-engineering"],
         tags={"layer": "landing", "stream": need},
         partitions_def=partitions,
+        backfill_policy=ONE_RUN_A_DATE,
         description=f"What the sources hold of {stream.name} ({need}), landed as immutable, typed Parquet.",
         check_specs=[
             dg.AssetCheckSpec(
@@ -81,7 +82,7 @@ def _metadata(extraction: StreamExtraction) -> dict[str, dg.MetadataValue]:
         "rows passed over": dg.MetadataValue.int(
             sum(sum(source["passed_over"].values()) for source in extraction.sources)
         ),
-        "seconds": dg.MetadataValue.float(round(sum(source["seconds"] for source in extraction.sources), 3)),
+        "seconds": dg.MetadataValue.float(round(sum((source["seconds"] for source in extraction.sources), 0.0), 3)),
     }
     if rows:
         metadata["sources"] = dg.MetadataValue.table(rows)

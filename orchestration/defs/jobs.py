@@ -8,23 +8,23 @@ import json
 import urllib.request
 from collections.abc import Mapping
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration.defs.asof import CADENCE_TAG, as_of_text
+from orchestration.defs.asof import CADENCE_TAG, partition_of
 from orchestration.settings import Settings
 
 # Cadence -> when it is due, in the business time zone: after the sources' nightly exports.
 SCHEDULES: Mapping[str, str] = MappingProxyType({"daily": "0 5 * * *", "weekly": "0 6 * * 1", "monthly": "0 7 1 * *"})
 
 
-def refresh_jobs(partitions: dg.PartitionsDefinition) -> list:
+def refresh_jobs() -> list:
     """One job a cadence. All publish every account; the cadence decides which reports are made too."""
     return [
         dg.define_asset_job(
             cadence,
             selection=dg.AssetSelection.all(),
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             tags={CADENCE_TAG: cadence},
             description=f"The {cadence} refresh: extract, check, model and publish everything as of one date.",
@@ -49,7 +49,7 @@ def _schedule(job, time_zone: str) -> dg.ScheduleDefinition:
     )
     def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         # A retried or late tick still asks for the date it was due on.
-        as_of = context.scheduled_execution_time.date().isoformat()
+        as_of = context.scheduled_execution_time.astimezone(ZoneInfo(time_zone)).date().isoformat()
         return dg.RunRequest(run_key=as_of, partition_key=as_of)
 
     return refresh
@@ -75,7 +75,7 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
 def failure_message(context: dg.RunFailureSensorContext) -> str:
     """The failure in two sentences: what failed and what readers see meanwhile."""
     run = context.dagster_run
-    as_of = as_of_text(run.tags) or "an unknown date"
+    as_of = partition_of(run.tags) or "an unknown date"
     return (
         f"The {run.job_name} refresh as of {as_of} failed (run {run.run_id}): {context.failure_event.message} "
         "The last publication stays up."

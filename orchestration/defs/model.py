@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from orchestration.dbt import DbtRunner, dbt_args, dbt_environment, environment
-from orchestration.defs.asof import run_of
+from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.chart import bars
 from orchestration.defs.check import WAREHOUSE_POOL, published_key
 from orchestration.defs.extract import landing_key
@@ -69,7 +69,7 @@ def _inputs(
         if source["source_name"] in _FROZEN
     ]
 
-    @dg.multi_asset(name="freeze_inputs", specs=specs, partitions_def=partitions)
+    @dg.multi_asset(name="freeze_inputs", specs=specs, partitions_def=partitions, backfill_policy=ONE_RUN_A_DATE)
     def freeze_inputs(context: dg.AssetExecutionContext):
         progress.stage("freezing the inputs of the models")
         run = run_of(context, settings)
@@ -90,6 +90,7 @@ def _models(
         manifest=manifest,
         name="models",
         partitions_def=partitions,
+        backfill_policy=ONE_RUN_A_DATE,
         pool=WAREHOUSE_POOL,
         dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False)),
     )

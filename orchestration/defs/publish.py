@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.dbt import published_descriptions, published_keys
-from orchestration.defs.asof import run_of
+from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.chart import bars
 from orchestration.defs.check import WAREHOUSE_POOL, published_key
 from orchestration.defs.progress import Progress
@@ -28,6 +28,7 @@ def publish_assets(
         "owners": ["team:data-engineering"],
         "tags": {"layer": "publication"},
         "partitions_def": partitions,
+        "backfill_policy": ONE_RUN_A_DATE,
     }
 
     @dg.asset(
