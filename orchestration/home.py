@@ -10,6 +10,8 @@ _DAGSTER_YAML = """\
 # Dagster's own settings for this home: runs and events are kept here, nothing is sent anywhere.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # One writer of the warehouse at a time, and one refresh after the other.
 concurrency:
   pools:
