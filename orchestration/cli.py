@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 the run failed (the last publication is still up), 2 the c
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from datetime import date, datetime, timedelta
@@ -53,7 +54,24 @@ class Cadence(StrEnum):
 
 def main() -> None:
     """The console script."""
-    app()
+    code = 0
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End the process without tearing the interpreter down.
+
+    There, DuckDB 2.0's bindings take their own constants for leaks where pandas was imported too, and print sixty lines
+    after the summary. Everything that is to be done at exit has been done by then.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @app.command()

@@ -90,12 +90,18 @@ def show_failure(console: Console, error: Exception, settings: Settings) -> None
     """Why nothing was published, and that readers still have what they had."""
     reasons = getattr(error, "reasons", None) or [str(error)]
     text = "\n\n".join(escape(reason) for reason in reasons)
+    snapshot = getattr(error, "snapshot", None)
     current = settings.published_path / "CURRENT"
-    kept = (
-        f"The last publication stays up: {escape(_short(settings.published_path / current.read_text().strip()))}"
-        if current.exists()
-        else "Nothing has been published in this home yet."
-    )
+    if snapshot is not None:
+        kept = f"The tables are published: {escape(_short(snapshot))}. What is said above is not."
+    elif current.exists():
+        place = settings.published_path / current.read_text(encoding="utf-8").strip()
+        kept = f"The last publication stays up: {escape(_short(place))}"
+    else:
+        kept = "Nothing has been published in this home yet."
+    run_id = getattr(error, "run_id", None)
+    if run_id:
+        kept += f"\nMore in {escape(_short(settings.runs_path / run_id))} and in the run's events (make dev)."
     console.print(Panel(f"{text}\n\n{kept}", title="The refresh failed", border_style="red", expand=False))
 
 
