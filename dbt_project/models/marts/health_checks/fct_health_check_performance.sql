@@ -87,14 +87,16 @@ influenced as (
         delivering.due_quarter,
         delivering.dimension,
         delivering.value,
-        {%- for outcome, name in [('open', 'influenced_pipeline'), ('won', 'influenced_won')] %}
-        sum(case when credited.outcome = '{{ outcome }}' then credited.amount end) as {{ name }},
-        {%- for type in ['renewal', 'expansion'] %}
-        sum(
-            case when credited.outcome = '{{ outcome }}' and credited.opportunity_type = '{{ type }}' then credited.amount end
-        ) as {{ name }}_{{ type }}{{ "," if not loop.last or outcome == 'open' }}
-        {%- endfor %}
-        {%- endfor %}
+        sum(case when credited.outcome = 'open' then credited.amount end) as influenced_pipeline,
+        sum(case when credited.outcome = 'open' and credited.opportunity_type = 'renewal' then credited.amount end)
+            as influenced_pipeline_renewal,
+        sum(case when credited.outcome = 'open' and credited.opportunity_type = 'expansion' then credited.amount end)
+            as influenced_pipeline_expansion,
+        sum(case when credited.outcome = 'won' then credited.amount end) as influenced_won,
+        sum(case when credited.outcome = 'won' and credited.opportunity_type = 'renewal' then credited.amount end)
+            as influenced_won_renewal,
+        sum(case when credited.outcome = 'won' and credited.opportunity_type = 'expansion' then credited.amount end)
+            as influenced_won_expansion
     from delivering
     inner join credited on delivering.activity_id = credited.activity_id
     group by delivering.due_quarter, delivering.dimension, delivering.value
