@@ -147,7 +147,7 @@ def test_three_crm_reports_alone_give_candidates(tmp_path: Path) -> None:
     rows = table(home, "health_check_targets", "account_name, product, milestone, status, amount::varchar, near_miss")
     assert sorted(rows) == [
         ("Acme Corp", "Core", "post_start", "missed", "1200000.00", None),
-        ("Acme Corp", "Core", "pre_end", "completed_late", "1200000.00", None),
+        ("Acme Corp", "Core", "pre_end", "completed", "1200000.00", None),
         ("Acme Corp", "Extra", "post_start", "completed", "250000.00", None),
         ("Acme Corp", "Extra", "pre_end", "upcoming", "250000.00", None),
         (
