@@ -26,7 +26,16 @@ FAILURE_COLUMNS: Mapping[str, str] = {
     "sentence": "varchar",
     "suggestion": "varchar",
 }
-_SAMPLE_COLUMNS = ("record_key", "account_id", "column_name", "actual", "suggestion", "_extraction_id", "_row", "sentence")
+_SAMPLE_COLUMNS = (
+    "record_key",
+    "account_id",
+    "column_name",
+    "actual",
+    "suggestion",
+    "_extraction_id",
+    "_row",
+    "sentence",
+)
 
 
 class BadQueryError(Exception):

@@ -529,7 +529,7 @@ def _why_critical(item: Evaluated, attempt: _Attempt, source: str, failed: int, 
     if not failed:
         return None
     if rule.severity == "critical":
-        return _first_sentence(attempt, item) or f"it fails the rule \"{rule.title}\""
+        return _first_sentence(attempt, item) or f'it fails the rule "{rule.title}"'
     threshold = attempt.rules.threshold(rule, source)
     seen = attempt.seen[source]
     if threshold is None or not seen or 100 * together <= threshold * seen:
