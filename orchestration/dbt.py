@@ -6,16 +6,19 @@ the models (`defs/model.py`).
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dagster_dbt import DbtCliResource, DbtProject
+from packaging.version import Version
 
 from orchestration.publishing.manifest import TableDescription
 from orchestration.settings import Engine, Settings
@@ -29,6 +32,11 @@ class DbtRunner(DbtCliResource):
 
     def _initialize_dbt_core_adapter(self, args: Any) -> None:
         return None
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        # Else a dbt is started twice a run, four seconds each, to print it; both environments are locked to this major.
+        return Version(importlib.metadata.version("dbt-core"))
 
 
 def dbt_project(settings: Settings) -> DbtProject:

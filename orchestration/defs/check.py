@@ -23,6 +23,7 @@ from orchestration.sources.streams import STREAMS
 
 CHECK_KINDS = "great_expectations"
 LANDED = "landed"
+_SAMPLE_KEYS = 5
 WAREHOUSE_POOL = "warehouse"
 
 
@@ -49,8 +50,8 @@ def raw_checks(settings: Settings, progress: Progress) -> dg.AssetChecksDefiniti
         run = run_of(context, settings)
         found = check(run)
         for stream, checks in found.streams.items():
-            yield _landed(checks)
-            yield from _results(landing_key(stream), suites[stream], checks.results, _row_failures(run))
+            yield _landed(checks, run)
+            yield from _results(landing_key(stream), suites[stream], checks.results, run, _row_failures(run))
         for stream in found.blocked:
             context.log.error(f"{stream} may not be published on: {_why(found.streams[stream])}")
 
@@ -75,7 +76,7 @@ def published_checks(settings: Settings, progress: Progress) -> dg.AssetChecksDe
         run = run_of(context, settings)
         results = check_models(run)
         for table, suite in suites.items():
-            yield from _results(published_key(table), suite, [r for r in results if r.table == table])
+            yield from _results(published_key(table), suite, [r for r in results if r.table == table], run)
 
     return check_published
 
@@ -91,12 +92,13 @@ def _landed_spec(stream: str) -> dg.AssetCheckSpec:
     )
 
 
-def _landed(checks: StreamChecks) -> dg.AssetCheckResult:
+def _landed(checks: StreamChecks, run: Run) -> dg.AssetCheckResult:
     """Which extraction is in use and where its rows went."""
     stream, counts = STREAMS[checks.stream], checks.counts
     # What a required stream's rules found blocks by itself; here it is whether there is anything to judge.
     passed = bool(checks.used) or (checks.verdict in ("absent", "not_checked") and not stream.required)
     metadata: dict[str, dg.MetadataValue | str | int] = {
+        "as of": str(run.as_of),
         "verdict": checks.verdict.replace("_", " "),
         "in use": ", ".join(c.extraction.extraction_id for c in checks.used) or "nothing",
         "rows read": counts.rows_read,
@@ -148,6 +150,7 @@ def _results(
     asset: dg.AssetKey,
     suite: Suite,
     results: Iterable[CheckResult],
+    run: Run,
     hygiene: Mapping[str, dg.MetadataValue] = MappingProxyType({}),
 ) -> Iterable[dg.AssetCheckResult]:
     by_rule: Mapping[str, CheckResult] = {result.rule: result for result in results}
@@ -158,20 +161,25 @@ def _results(
                 passed=True,
                 check_name=rule.name,
                 asset_key=asset,
-                metadata={"rule": rule.description, "rows checked": 0, "note": "there was nothing to check"},
+                metadata={"as of": str(run.as_of), "rows checked": 0, "note": "there was nothing to check"},
             )
         else:
-            yield _result(asset, result, hygiene)
+            yield _result(asset, result, run, hygiene)
 
 
-def _result(asset: dg.AssetKey, result: CheckResult, hygiene: Mapping[str, dg.MetadataValue]) -> dg.AssetCheckResult:
+def _result(
+    asset: dg.AssetKey, result: CheckResult, run: Run, hygiene: Mapping[str, dg.MetadataValue]
+) -> dg.AssetCheckResult:
     stops = result.blocking or result.severity == "critical"
     metadata: dict[str, dg.MetadataValue | str | int | float] = {
+        "as of": str(run.as_of),
         "report": dg.MetadataValue.md(describe(result)),
         "rows checked": result.rows_checked,
         "rows failed": result.rows_failed,
         "failed %": round(result.failed_pct, 3),
     }
+    if result.sample:
+        metadata["sample keys"] = ", ".join(_key(row) for row in result.sample[:_SAMPLE_KEYS])
     if hygiene and not result.passed:
         metadata |= hygiene
         metadata["rows of hygiene_issues"] = f"stream = '{result.table}' and rule = '{result.rule}'"
@@ -183,6 +191,11 @@ def _result(asset: dg.AssetKey, result: CheckResult, hygiene: Mapping[str, dg.Me
         metadata=metadata,
         description=_in_words(result),
     )
+
+
+def _key(row: Mapping[str, object]) -> str:
+    """What names a failing row: its business key where the check gives one, else its first column."""
+    return str(row.get("record_key") or next(iter(row.values())))
 
 
 def _row_failures(run: Run) -> dict[str, dg.MetadataValue]:

@@ -136,7 +136,7 @@ def _streams(run: Run) -> dict[str, dg.MetadataValue]:
                 "used": row["rows_used"],
                 "set aside": row["rows_set_aside"],
                 "passed over": row["rows_read"] - row["rows_used"] - row["rows_set_aside"],
-                "age in days": "" if row["age_days"] is None else str(row["age_days"]),
+                "days old": "" if row["age_days"] is None else str(row["age_days"]),
                 "note": _stream_note(row),
             }
         )

@@ -91,6 +91,9 @@ def test_a_failing_check_shows_its_rule_counts_sample_and_the_way_to_all_rows(ho
     assert f"{told['rows failed']:,} of {told['rows checked']:,} rows fail" in check.description
     assert "A contract's end date is on or after its start date." in told["report"]
     assert "| record_key |" in told["report"]
+    assert told["sample keys"]
+    assert all(key in told["report"] for key in told["sample keys"].split(", "))
+    assert told["as of"] == AS_OF.isoformat()
     assert told["published in"] == dg.AssetKey(["published", "hygiene_issues"])
     listed = rows(
         home, f"select record_key from hygiene_issues where status = 'open' and {told['rows of hygiene_issues']}"
@@ -243,7 +246,7 @@ def test_a_failing_check_of_a_published_table_blocks_the_publication(
     order = home.definitions.resolve_asset_graph().toposorted_asset_keys
     monkeypatch.setattr(DbtRunner, "cli", lambda self, *_, context, **__: ModelsAsTheyAre(context, order))
     refresh = home.refresh()
-    assert "check_published" in refresh.ran, refresh.failures
+    assert refresh.failed == {"check_published"}, refresh.failures
     check = refresh.checks("published", "health_check_targets")["key_unique"]
     assert "models" in refresh.ran
     assert not refresh.success
