@@ -43,6 +43,8 @@ def publish(
             policy_version=run.policies.version,
             published_at=published_at(run),
             keys=keys,
+            # A model that is gone leaves its table behind; what is published is what there are models of.
+            tables=sorted(descriptions),
             descriptions=descriptions,
             make_current=is_current,
         )
