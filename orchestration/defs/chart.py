@@ -13,9 +13,7 @@ def bars(values: Mapping[str, float]) -> str:
         return "nothing"
     most = max(values.values())
     width = max(len(name) for name in values)
-    lines = [
-        f"{name.replace('_', ' '):<{width}}  {_bar(value, most)} {_number(value)}" for name, value in values.items()
-    ]
+    lines = [f"{name:<{width}}  {_bar(value, most)} {_number(value)}" for name, value in values.items()]
     return "\n".join(["```", *lines, "```"])
 
 

@@ -97,7 +97,7 @@ def _timings(run: Run) -> dict[str, dg.MetadataValue]:
     """Seconds by stage, and of the slowest models."""
     stages: dict[str, float] = {}
     for stage, seconds in run.stage_seconds().items():
-        whole = stage.partition("/")[0]
+        whole = stage.partition("/")[0].replace("_", " ")
         stages[whole] = stages.get(whole, 0.0) + seconds
     models = (run.noted("models") or {}).get("seconds", {})
     slowest = dict(sorted(models.items(), key=lambda item: -item[1])[:_SLOWEST])
@@ -123,7 +123,9 @@ def _glance(folder: Path) -> dict[str, dg.MetadataValue]:
             ' from health_check_candidates order by "rank" limit 10'
         )
     glance: dict[str, dg.MetadataValue] = {
-        "targets by status": dg.MetadataValue.md(bars({row["status"]: row["targets"] for row in statuses})),
+        "targets by status": dg.MetadataValue.md(
+            bars({row["status"].replace("_", " "): row["targets"] for row in statuses})
+        ),
         "open issues": dg.MetadataValue.md(bars({row["severity"]: row["issues"] for row in issues})),
     }
     if first:
