@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import socket
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from datetime import date
 from pathlib import Path
 
@@ -56,6 +58,7 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
         raise RefreshFailed([str(error)]) from error
     # What dbt prints is in the run's compute logs; the terminal shows progress and a summary.
     with (
+        alone_in(settings.home_path),
         open_instance(settings.dagster_path) as instance,
         redirect_stdout(io.StringIO()),
     ):
@@ -73,6 +76,20 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
             raise RefreshFailed(_reasons(result), result.run_id, Path(publication["folder"]) if publication else None)
     progress.stage("summing up")
     return summarise(run)
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold the home for one command: a second would change the inputs under the first. Freed with the process.
+
+    Raises RefreshFailed when another one has it.
+    """
+    with (home / "refresh.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefreshFailed([f"another refresh is at work in {home}; try again when it is done"]) from None
+        yield
 
 
 def give_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:

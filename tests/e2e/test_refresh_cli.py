@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.demo import write_demo
+from orchestration.launch import alone_in
 
 AS_OF = "2026-06-30"
 COMMAND = Path(sys.executable).with_name("account-health")
@@ -200,6 +201,15 @@ def test_an_optional_stream_that_cannot_be_read_costs_only_itself(home: Path, dr
     [(problem, present)] = table(home, "source_freshness", "problem, is_present", "where stream = 'tickets'")
     assert "tickets.csv" in problem
     assert present, "the tickets of the run before still serve"
+
+
+def test_two_refreshes_of_one_home_do_not_run_at_once(home: Path, company: Path) -> None:
+    before = current(home)
+    with alone_in(home):
+        outcome = refresh(home, company)
+    assert outcome.exit_code == 1
+    assert "another refresh is at work" in outcome.output + (outcome.stderr or "")
+    assert current(home) == before
 
 
 def test_an_earlier_as_of_stands_beside_the_current_one(home: Path, company: Path) -> None:
