@@ -38,35 +38,9 @@ counted as (
         count(case when status = 'completed_late' then 1 end) as completed_late,
         count(case when status = 'past_due' then 1 end) as past_due,
         count(case when status = 'missed' then 1 end) as missed,
-        count(case when near_miss is not null then 1 end) as near_misses
+        count(case when near_miss is not null then 1 end) as near_misses,
+        {{ median_of_whole(days_between('due_date', 'completed_on')) }} as median_days_to_delivery
     from by_dimension
-    group by due_quarter, dimension, value
-),
-
--- The median without an engine's own: the mean of the one or two middle rows.
-ordered as (
-    select
-        due_quarter,
-        dimension,
-        value,
-        {{ days_between('due_date', 'completed_on') }} as days_to_delivery,
-        row_number() over (
-            partition by due_quarter, dimension, value
-            order by {{ days_between('due_date', 'completed_on') }}, target_id
-        ) as place,
-        count(*) over (partition by due_quarter, dimension, value) as deliveries
-    from by_dimension
-    where completed_on is not null
-),
-
-medians as (
-    select
-        due_quarter,
-        dimension,
-        value,
-        cast(sum(days_to_delivery) / (count(*) * 1.0) as decimal(9, 1)) as median_days_to_delivery
-    from ordered
-    where 2 * place >= deliveries and 2 * place <= deliveries + 2
     group by due_quarter, dimension, value
 ),
 
@@ -114,7 +88,7 @@ select
     counted.missed,
     {{ percentage('counted.completed + counted.completed_late', 'counted.targets_due') }} as completion_rate,
     {{ percentage('counted.completed', 'counted.targets_due') }} as on_time_rate,
-    medians.median_days_to_delivery,
+    cast(counted.median_days_to_delivery as decimal(9, 1)) as median_days_to_delivery,
     counted.near_misses,
     coalesce(influenced.influenced_pipeline, 0) as influenced_pipeline,
     coalesce(influenced.influenced_won, 0) as influenced_won,
@@ -124,11 +98,6 @@ select
     coalesce(influenced.influenced_won_expansion, 0) as influenced_won_expansion
 from counted
 cross join run
-left join medians
-    on
-        counted.due_quarter = medians.due_quarter
-        and counted.dimension = medians.dimension
-        and counted.value = medians.value
 left join influenced
     on
         counted.due_quarter = influenced.due_quarter

@@ -24,34 +24,10 @@ counted as (
         rule,
         count(case when status = 'open' then 1 end) as open_issues,
         count(case when status = 'cleared' then 1 end) as cleared_issues,
-        count(case when status = 'accepted' then 1 end) as accepted_issues
+        count(case when status = 'accepted' then 1 end) as accepted_issues,
+        {{ median_of_whole("case when status = 'cleared' then " ~ days_between('first_seen', 'cleared_on') ~ " end") }}
+            as median_days_to_clear
     from issues
-    group by owner, geography, rule
-),
-
-ordered as (
-    select
-        owner,
-        geography,
-        rule,
-        {{ days_between('first_seen', 'cleared_on') }} as days_to_clear,
-        row_number() over (
-            partition by owner, geography, rule
-            order by {{ days_between('first_seen', 'cleared_on') }}, issue_id
-        ) as place,
-        count(*) over (partition by owner, geography, rule) as cleared_issues
-    from issues
-    where status = 'cleared'
-),
-
-medians as (
-    select
-        owner,
-        geography,
-        rule,
-        cast(sum(days_to_clear) / (count(*) * 1.0) as decimal(9, 1)) as median_days_to_clear
-    from ordered
-    where 2 * place >= cleared_issues and 2 * place <= cleared_issues + 2
     group by owner, geography, rule
 )
 
@@ -62,7 +38,7 @@ select
     counted.open_issues,
     counted.cleared_issues,
     counted.accepted_issues,
-    medians.median_days_to_clear,
+    cast(counted.median_days_to_clear as decimal(9, 1)) as median_days_to_clear,
     counted.open_issues - coalesce(earlier.open_before, 0) as change_in_open,
     case
         when earlier.open_before is null then 'new'
@@ -71,11 +47,6 @@ select
         else 'same'
     end as trend
 from counted
-left join medians
-    on
-        counted.owner = medians.owner
-        and counted.geography = medians.geography
-        and counted.rule = medians.rule
 left join earlier
     on
         counted.owner = earlier.owner
