@@ -23,7 +23,7 @@ AS_OF = date(2026, 6, 30)
 ACCOUNTS = 150
 WITHOUT_TESTS = ("--exclude-resource-type", "test")
 # Compiling less suits runs of a minute and halves their time; nobody needs the catalogue after a power cut.
-SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.durability=test"
+SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Dderby.system.durability=test"
 
 
 @dataclass(frozen=True)

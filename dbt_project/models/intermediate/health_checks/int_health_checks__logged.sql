@@ -2,7 +2,7 @@ with
 activities as (
     select
         *,
-        {{ spaces_collapsed('subject') }} as plain_subject
+        {{ lower_text('subject') }} as lower_subject
     from {{ ref('stg_landing__activities') }}
 ),
 
@@ -11,7 +11,11 @@ run as (
 ),
 
 patterns as (
-    select pattern, scope_id from {{ ref('stg_policy__health_check_subject_patterns') }}
+    select
+        pattern,
+        scope_id,
+        split_part(pattern, ' ', 1) as first_word
+    from {{ ref('stg_policy__health_check_subject_patterns') }}
 ),
 
 rules as (
@@ -22,27 +26,37 @@ not_delivered as (
     select status from {{ ref('stg_policy__health_check_not_delivered_statuses') }}
 ),
 
--- Two patterns of one scope may both fit a subject: distinct makes it one health check.
-matched as (
-    select distinct
-        activities.activity_id,
+-- Most subjects lack even the first word of a pattern, which is cheap to see; only the rest are read closely.
+likely as (
+    select
+        activities.*,
         patterns.scope_id,
-        activities.account_id,
-        activities.owner_name,
-        activities.occurred_at,
-        activities.occurred_on,
-        activities.opportunity_id,
-        activities.opportunity_name,
-        activities.revenue,
-        activities.revenue_currency,
-        activities.has_attachment,
-        activities.status
+        patterns.pattern
     from activities
     cross join patterns
     cross join run
     where
-        position(patterns.pattern in activities.plain_subject) > 0
+        position(patterns.first_word in activities.lower_subject) > 0
         and activities.occurred_on <= run.as_of_date
+),
+
+-- Two patterns of one scope may both fit a subject: distinct makes it one health check.
+matched as (
+    select distinct
+        activity_id,
+        scope_id,
+        account_id,
+        owner_name,
+        occurred_at,
+        occurred_on,
+        opportunity_id,
+        opportunity_name,
+        revenue,
+        revenue_currency,
+        has_attachment,
+        status
+    from likely
+    where position(pattern in {{ spaces_collapsed('subject') }}) > 0
 )
 
 select
