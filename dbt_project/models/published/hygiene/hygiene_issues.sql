@@ -27,6 +27,8 @@ select
     issues.mended_by_role,
     case issues.mended_by_role
         when 'account_owner' then issues.owner_name
+        when 'activity_owner' then issues.owner_name
+        when 'opportunity_owner' then issues.owner_name
         when 'csm' then coalesce(accounts.csm_name, issues.owner_name)
     end as mended_by,
     issues.expected,
