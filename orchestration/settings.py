@@ -56,10 +56,6 @@ class Settings(BaseSettings):
         return self.home_path / "landing"
 
     @property
-    def checks_path(self) -> Path:
-        return self.home_path / "checks"
-
-    @property
     def inputs_path(self) -> Path:
         return self.home_path / "inputs"
 
