@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.policy.tables import policy_tables
-from orchestration.refresh.inputs import (
-    HISTORIES,
-    STREAMS_SCHEMA,
-    Content,
-    context_table,
-    empty_landing,
-    freeze_inputs,
-)
+from orchestration.refresh.histories import earlier_files, read_histories
+from orchestration.refresh.inputs import STREAMS_SCHEMA, Content, context_table, empty_landing, freeze_inputs
 from orchestration.refresh.run import Run
 
 _CHECKED = {
@@ -45,7 +39,7 @@ def freeze(run: Run) -> dict[str, int]:
         tables |= {("landing", stream): [Path(part) for part in files] for stream, files in parts.items() if files}
         tables |= {key: [run.checks_folder / f"{name}.parquet"] for key, name in _CHECKED.items()}
         tables |= {("policy", name): table for name, table in policy_tables(run.policies).items()}
-        tables |= {("history", name): _before(run, name) for name in HISTORIES}
+        tables |= {("history", name): _before(run, name, schema) for name, schema in read_histories().items()}
         tables["run", "streams"] = _streams(streams["rows"])
         tables["run", "context"] = _context(run)
         freeze_inputs(run.settings.inputs_path, tables)
@@ -82,11 +76,9 @@ def _streams(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=STREAMS_SCHEMA)
 
 
-def _before(run: Run, name: str) -> Content:
-    """The history file of the latest as_of strictly before this one, or an empty table."""
-    folder = run.settings.history_path / name
-    earlier = [file for file in folder.glob("*.parquet") if date.fromisoformat(file.stem) < run.as_of]
-    return [max(earlier)] if earlier else HISTORIES[name].empty_table()
+def _before(run: Run, name: str, schema: pa.Schema) -> Content:
+    """The files that earlier as-ofs left of a history, or an empty table."""
+    return earlier_files(run.settings.history_path, name, run.as_of, run.policies) or schema.empty_table()
 
 
 def _size(content: Content) -> int:

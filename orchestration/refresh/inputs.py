@@ -1,7 +1,7 @@
 """The frozen inputs of a run: everything the models read, in one folder, so that what they make is a function of it.
 
 Here: how a folder of inputs is laid out and put in place. Not here: which extractions are in use (quality/landed.py),
-or what a policy table holds (policy/tables.py).
+what a policy table holds (policy/tables.py), or what earlier runs left (histories.py).
 """
 
 from __future__ import annotations
@@ -57,39 +57,6 @@ STREAMS_SCHEMA = pa.schema(
         pa.field("problem", pa.string()),
     ]
 )
-
-HYGIENE_ISSUES_HISTORY = pa.schema(
-    [
-        *(
-            pa.field(name, pa.string())
-            for name in (
-                "issue_id",
-                "rule",
-                "severity",
-                "source",
-                "stream",
-                "record_key",
-                "account_id",
-                "column_name",
-                "expected",
-                "actual",
-                "sentence",
-                "suggestion",
-                "mended_by_role",
-                "owner_name",
-                "geo",
-            )
-        ),
-        pa.field("occurrences", pa.int32()),
-        pa.field("first_seen", pa.date32()),
-        pa.field("last_seen", pa.date32()),
-        pa.field("status", pa.string()),
-        pa.field("cleared_on", pa.date32()),
-    ]
-)
-
-# What later as-ofs need of earlier ones, by table.
-HISTORIES = {"hygiene_issues": HYGIENE_ISSUES_HISTORY}
 
 
 def context_table(

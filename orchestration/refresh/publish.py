@@ -14,7 +14,7 @@ from orchestration.quality.published import check_published
 from orchestration.quality.results import CheckResult
 from orchestration.quality.suites import load_published_suites
 from orchestration.refresh.freeze import published_at
-from orchestration.refresh.inputs import HISTORIES
+from orchestration.refresh.histories import keep
 from orchestration.refresh.run import Run
 from orchestration.warehouse import published_tables
 
@@ -34,7 +34,7 @@ def publish(
     """
     is_current = is_newest(run)
     with run.timed("publish_snapshot"), published_tables(run.settings) as con:
-        _keep_history(run, con)
+        keep(run, con, keys)
         snapshot = publish_snapshot(
             con,
             run.settings.published_path,
@@ -85,16 +85,3 @@ def publish_database(run: Run) -> PostgresOutcome | None:
 
 def _snapshot(run: Run) -> Snapshot:
     return read_snapshot(run.settings.published_path / run.noted("publication")["snapshot_id"])
-
-
-def _keep_history(run: Run, con) -> None:
-    for name, schema in HISTORIES.items():
-        folder = run.settings.history_path / name
-        folder.mkdir(parents=True, exist_ok=True)
-        building = folder / f".{run.as_of}.building"
-        columns = ", ".join(schema.names)
-        con.execute(
-            f"copy (select {columns} from published.{name} order by all)"  # noqa: S608 - names from our own schema
-            f" to '{str(building).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
-        )
-        building.replace(folder / f"{run.as_of}.parquet")

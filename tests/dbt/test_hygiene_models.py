@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.refresh.inputs import HYGIENE_ISSUES_HISTORY
+from orchestration.refresh.histories import HYGIENE_ISSUES_HISTORY
 from tests.support.inputs import Row, World, account, activity, contract
 from tests.support.models import build_models, rows
 

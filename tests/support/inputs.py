@@ -16,13 +16,8 @@ import pyarrow as pa
 
 from orchestration.policy.load import load_policies
 from orchestration.policy.tables import policy_tables
-from orchestration.refresh.inputs import (
-    HYGIENE_ISSUES_HISTORY,
-    STREAMS_SCHEMA,
-    context_table,
-    empty_landing,
-    freeze_inputs,
-)
+from orchestration.refresh.histories import read_histories
+from orchestration.refresh.inputs import STREAMS_SCHEMA, context_table, empty_landing, freeze_inputs
 from orchestration.settings import PROJECT_ROOT
 from orchestration.sources.streams import STREAMS, landing_schema
 
@@ -60,7 +55,10 @@ class World:
     row_failures: list[Row] = field(default_factory=list)
     rules: list[Row] = field(default_factory=list)
     account_matches: list[Row] = field(default_factory=list)
+    # What earlier as-ofs left: rows of hygiene_issues, of account_health and of account_signals.
     earlier_issues: list[Row] = field(default_factory=list)
+    earlier_health: list[Row] = field(default_factory=list)
+    earlier_signals: list[Row] = field(default_factory=list)
     # What run.streams says of a stream, where it isn't what follows from its rows.
     stream_facts: dict[str, Row] = field(default_factory=dict)
     run_id: str = "run-1"
@@ -86,7 +84,13 @@ class World:
             reporting_currency=policies.calendar.reporting_currency,
             fiscal_year_start_month=policies.calendar.fiscal_year_start_month,
         )
-        tables["history", "hygiene_issues"] = pa.Table.from_pylist(self.earlier_issues, HYGIENE_ISSUES_HISTORY)
+        earlier = {
+            "hygiene_issues": self.earlier_issues,
+            "account_health": self.earlier_health,
+            "account_signals": self.earlier_signals,
+        }
+        for name, schema in read_histories().items():
+            tables["history", name] = pa.Table.from_pylist(earlier[name], schema)
         tables |= {("policy", name): table for name, table in policy_tables(policies).items()}
         freeze_inputs(folder, tables)
         return folder

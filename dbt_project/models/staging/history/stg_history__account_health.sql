@@ -1,0 +1,8 @@
+select
+    as_of_date,
+    policy_version,
+    account_id,
+    score,
+    status,
+    tier
+from {{ read_input(source('history', 'account_health')) }}
