@@ -39,3 +39,55 @@
         else '; window closes ' || {{ date_words_beside(t ~ '.window_closes_on', t ~ '.due_date') }}
     end
 {%- endmacro %}
+
+{# A number as a person writes it: as few decimals as it needs, at most two. #}
+{% macro number_words(number) -%}
+    case
+        when {{ number }} = {{ round_exact(number, 0) }} then {{ format_decimal(number, 0) }}
+        when {{ number }} = {{ round_exact(number, 1) }} then {{ format_decimal(number, 1) }}
+        else {{ format_decimal(number, 2) }}
+    end
+{%- endmacro %}
+
+{# Money without cents: 125,000. #}
+{% macro money_words(amount) -%}
+    {{ format_whole(round_exact(amount, 0)) }}
+{%- endmacro %}
+
+{# support_quality as people read it: support quality. #}
+{% macro name_words(name) -%}
+    replace({{ name }}, '_', ' ')
+{%- endmacro %}
+
+{# The account in a few sentences, as a colleague would say it. #}
+{% macro health_summary(t) -%}
+    case
+        when {{ t }}.score is null then 'Its health can not be told.'
+        else
+            'Scores ' || {{ number_words(t ~ '.score') }} || ' (' || {{ t }}.status || ', ' || {{ name_words(t ~ '.tier') }} || ')'
+            || case
+                when {{ t }}.change_month is null then ''
+                when {{ t }}.change_month > 0 then ', up ' || {{ number_words(t ~ '.change_month') }} || ' in a month'
+                when {{ t }}.change_month < 0 then ', down ' || {{ number_words('-' ~ t ~ '.change_month') }} || ' in a month'
+                else ', as a month ago'
+            end || '.'
+    end
+    || case
+        when {{ t }}.root_cause is null then ''
+        else ' Mainly ' || {{ name_words(t ~ '.root_cause') }} || ': ' || {{ t }}.root_evidence || '.'
+    end
+    || case
+        when {{ t }}.days_to_renewal is null then ' No contract is current.'
+        else ' Renews in ' || {{ days_words(t ~ '.days_to_renewal') }} || '.'
+    end
+    || case
+        when {{ t }}.missing_dimensions is null then ''
+        else ' Not known: ' || {{ t }}.missing_dimensions || '.'
+    end
+    || case
+        when {{ t }}.csm_status is null then ''
+        else
+            ' ' || {{ t }}.csm_called_by || ' calls it ' || {{ t }}.csm_status || ' until '
+            || {{ date_words(t ~ '.csm_expires_on') }} || ': ' || {{ t }}.csm_reason || '.'
+    end
+{%- endmacro %}

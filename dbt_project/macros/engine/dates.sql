@@ -63,16 +63,8 @@
 {%- endmacro %}
 
 
-{% macro seconds_between(first_timestamp, last_timestamp) -%}
-  {{ return(adapter.dispatch('seconds_between')(first_timestamp, last_timestamp)) }}
-{%- endmacro %}
-
-{% macro default__seconds_between(first_timestamp, last_timestamp) -%}
-  (({{ _epoch_microseconds(last_timestamp) }} - {{ _epoch_microseconds(first_timestamp) }}) // 1000000)
-{%- endmacro %}
-
-{% macro spark__seconds_between(first_timestamp, last_timestamp) -%}
-  (({{ _epoch_microseconds(last_timestamp) }} - {{ _epoch_microseconds(first_timestamp) }}) div 1000000)
+{% macro microseconds_between(first_timestamp, last_timestamp) -%}
+  ({{ _epoch_microseconds(last_timestamp) }} - {{ _epoch_microseconds(first_timestamp) }})
 {%- endmacro %}
 
 

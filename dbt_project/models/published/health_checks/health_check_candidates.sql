@@ -3,6 +3,14 @@ candidates as (
     select * from {{ ref('fct_health_check_candidates') }}
 ),
 
+health as (
+    select
+        account_id,
+        score,
+        status
+    from {{ ref('fct_account_health') }}
+),
+
 run as (
     select * from {{ ref('stg_run__context') }}
 ),
@@ -41,8 +49,9 @@ select
     candidates.region,
     candidates.segment,
     streams.reconstructed,
-    cast(null as decimal(4, 1)) as health_score,
-    cast(null as {{ type_text() }}) as health_status
+    cast(health.score as decimal(4, 1)) as health_score,
+    health.status as health_status
 from candidates
 cross join run
 cross join streams
+left join health on candidates.account_id = health.account_id
