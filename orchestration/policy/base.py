@@ -29,6 +29,9 @@ from orchestration.policy.problems import Finding, nearest, shown
 
 # A century: far past any contract, and it keeps every date that is computed inside the calendar of all engines.
 _MOST_DAYS = 36_525
+# What the policy tables' decimal(24, 6) holds exactly on every engine, and everything that is compared with it.
+_MOST_DECIMALS = 6
+_NUMBERS_BELOW = 10**12
 
 
 def setting(meaning: str, unit: str, **more: Any) -> Any:
@@ -44,7 +47,10 @@ def refuse(expected: str, hint: str = "") -> PydanticCustomError:
 def _plain_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise refuse("a number")
-    return Decimal(value)
+    number = Decimal(value)
+    if number != round(number, _MOST_DECIMALS) or abs(number) >= _NUMBERS_BELOW:
+        raise refuse(f"a number with at most {_MOST_DECIMALS} decimals, nearer to 0 than a trillion")
+    return number + 0
 
 
 Flag = StrictBool
@@ -55,6 +61,7 @@ Count = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 PositiveCount = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Bytes = Annotated[int, Field(strict=True, ge=1, lt=2**62)]
 Days = Annotated[int, Field(strict=True, ge=0, le=_MOST_DAYS)]
+WindowDays = Annotated[int, Field(strict=True, ge=1, le=_MOST_DAYS)]
 SignedDays = Annotated[int, Field(strict=True, ge=-_MOST_DAYS, le=_MOST_DAYS)]
 Number = Annotated[Decimal, BeforeValidator(_plain_number), WithJsonSchema({"type": "number"})]
 Percent = Annotated[
@@ -80,9 +87,21 @@ class PolicyModel(BaseModel):
     @classmethod
     def _is_a_mapping(cls, value: Any) -> Any:
         if not isinstance(value, dict | cls):
-            keys = ", ".join(cls.model_fields)
+            keys = ", ".join(keys_of(cls))
             raise refuse(f"a mapping with keys among {keys}")
         return value
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a model as files write them."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+class OneLine(PolicyModel):
+    """An entry of a list that people read, and pages show, as one line."""
+
+    def words(self) -> str:
+        raise NotImplementedError
 
 
 class PolicyFile(PolicyModel):
@@ -158,7 +177,7 @@ def field_of(model: type[BaseModel], path: tuple[str | int, ...]) -> tuple[type[
     for part in path:
         annotation = _plain(annotation)
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            holder, info = annotation, annotation.model_fields.get(str(part))
+            holder, info = annotation, keys_of(annotation).get(str(part))
             if info is None:
                 return holder, None
             annotation = info.annotation
@@ -191,7 +210,7 @@ def unit_of(info: FieldInfo | None) -> str:
 def _unit_and_siblings(model: type[BaseModel], path: tuple[str | int, ...]) -> tuple[str, list[str]]:
     holder, info = field_of(model, path)
     unit = unit_of(info)
-    return f" ({unit})" if unit else "", list(holder.model_fields)
+    return f" ({unit})" if unit else "", list(keys_of(holder))
 
 
 def _meaning(model: type[BaseModel], path: tuple[str | int, ...]) -> str:

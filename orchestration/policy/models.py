@@ -18,8 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from orchestration.policy.aliases import AccountAlias
 from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
+from orchestration.policy.churn import Churn
+from orchestration.policy.expansion import Expansion
 from orchestration.policy.health_checks import HealthChecks
+from orchestration.policy.health_score import HealthScore
 from orchestration.policy.publishing import Publishing
+from orchestration.policy.retention import Retention
 from orchestration.policy.sources import Sources
 
 _VERSION_LENGTH = 16
@@ -32,6 +36,10 @@ class Policies(BaseModel):
 
     calendar: Calendar
     health_checks: HealthChecks
+    health_score: HealthScore
+    churn: Churn
+    retention: Retention
+    expansion: Expansion
     publishing: Publishing
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()

@@ -1,0 +1,22 @@
+select
+    status,
+    capacity_above,
+    tickets_above,
+    tickets_days,
+    close_base,
+    close_proactive,
+    close_most,
+    plan_limit_pct,
+    plan_limit_months,
+    approaching_pct,
+    seats_pct,
+    seats_growth_pct,
+    seats_days,
+    feature_days,
+    high_health_above,
+    billing_days,
+    overdue_days,
+    responsive_below_hours,
+    verification_above,
+    verification_role
+from {{ read_input(source('policy', 'expansion_settings')) }}

@@ -1,0 +1,2 @@
+select role
+from {{ read_input(source('policy', 'leadership_roles')) }}

@@ -1,0 +1,135 @@
+"""Where a healthy account can grow: signals, the chance to close, what qualifies an account and what follows.
+
+Here: `expansion.yaml`. Not here: the pipeline itself (the dbt models).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from orchestration.policy.bands import Range, number_text
+from orchestration.policy.base import (
+    Count,
+    Number,
+    Percent,
+    PolicyFile,
+    PolicyModel,
+    Share,
+    Text,
+    WindowDays,
+    setting,
+)
+from orchestration.policy.retention import Status
+
+ExpansionTypeName = Literal["capacity_upgrade", "new_site", "service_adoption", "managed_services"]
+TYPES = ("capacity_upgrade", "new_site", "service_adoption", "managed_services")
+# The account says itself when a new site comes.
+TIMED_BY_ACCOUNT = "new_site"
+
+Amount = Annotated[Number, Field(ge=0)]
+
+
+class ExpansionType(PolicyModel):
+    """A kind of expansion."""
+
+    type: ExpansionTypeName = setting("Which one.", "type of expansion")
+    timing: Text = setting("When it comes; new_site: left out, the account says.", "text", default=None)
+    description: Text = setting("What is offered.", "text")
+
+
+class Signals(PolicyModel):
+    """What speaks for an expansion."""
+
+    status: Status = setting("Only accounts with this status of the machine.", "status")
+    capacity_above: Amount = setting("capacity_upgrade: utilisation above this.", "% of capacity")
+    tickets_above: Count = setting("managed_services: more tickets than this …", "tickets")
+    tickets_days: WindowDays = setting("… in so many days.", "days")
+
+
+class Addition(Range):
+    """A part of a range, and what it adds to the chance to close."""
+
+    addition: Share = setting("What it adds.", "share, 0 to 1")
+
+    def words(self) -> str:
+        return f"{self.sign} → {number_text(self.addition)}"
+
+
+Additions = Annotated[tuple[Addition, ...], Field(min_length=1)]
+
+
+class Close(PolicyModel):
+    """The chance that an expansion closes."""
+
+    base: Share = setting("What every expansion begins with.", "share, 0 to 1")
+    score: Additions = setting("What the score adds: the first that fits.", "bands of the score, 0 to 100")
+    expansions: Additions = setting("What expansions won before add: the first that fits.", "bands of expansions")
+    proactive: Share = setting("What is added because we come first.", "share, 0 to 1")
+    most: Share = setting("No chance is above this.", "share, 0 to 1")
+
+
+class Priority(PolicyModel):
+    """A priority and what it takes."""
+
+    priority: Text = setting("As readers see it.", "text")
+    potential_at_least: Amount = setting(
+        "From this potential on; left out by the last one.", "reporting currency", default=None
+    )
+    score_at_least: Percent = setting("And from this score on.", "score, 0 to 100", default=None)
+
+
+class Qualification(PolicyModel):
+    """What qualifies an account for an expansion."""
+
+    plan_limit_pct: Amount = setting("plan_limit: monthly mean of capacity used at or above this …", "% of capacity")
+    plan_limit_months: Annotated[int, Field(strict=True, ge=1, le=24)] = setting(
+        "… in each of the last so many calendar months.", "months"
+    )
+    approaching_pct: Amount = setting("approaching_limit: the latest month at or above this.", "% of capacity")
+    seats_pct: Amount = setting("seat_growth: active users at or above this share of the seats …", "% of seats")
+    seats_growth_pct: Annotated[Number, Field(gt=0)] = setting("… or seats grown by this or more …", "%")
+    seats_days: WindowDays = setting("… in so many days.", "days")
+    feature_days: WindowDays = setting("feature_requests: any in so many days.", "days")
+    high_health_above: Percent = setting("high_health: a score above this.", "score, 0 to 100")
+    billing_days: WindowDays = setting("no_billing_issue: among the invoices issued in so many days …", "days")
+    overdue_days: WindowDays = setting("… none failed, disputed, or unpaid so many days after it was due.", "days")
+    responsive_below_hours: Annotated[Number, Field(gt=0)] = setting(
+        "responsive: e-mails answered in fewer hours than this.", "hours"
+    )
+
+
+class Verification(PolicyModel):
+    """What a person must look at."""
+
+    above: Amount = setting("A potential above this needs verification.", "reporting currency")
+    role: Text = setting("Who verifies.", "role")
+
+
+class Stage(PolicyModel):
+    """A week of the work on a qualified expansion."""
+
+    week: Annotated[int, Field(strict=True, ge=1, le=520)] = setting("Which week.", "week, from 1")
+    stage: Text = setting("What it is called.", "text")
+    work: Text = setting("What is done.", "text")
+
+
+class Expansion(PolicyFile):
+    """The expansion pipeline."""
+
+    file_name: ClassVar[str] = "expansion.yaml"
+
+    types: Annotated[tuple[ExpansionType, ...], Field(min_length=1)] = setting(
+        "The kinds of expansion, the primary one first.", "types in order of priority"
+    )
+    signals: Signals = setting("What speaks for them.", "settings")
+    close: Close = setting("The chance to close.", "share, 0 to 1")
+    priorities: Annotated[tuple[Priority, ...], Field(min_length=1)] = setting(
+        "What makes a priority: the first that fits.", "priorities in order"
+    )
+    qualification: Qualification = setting("What qualifies an account.", "settings")
+    verification: Verification = setting("Verification by a person.", "settings")
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = setting(
+        "The plan for a qualified expansion.", "stages in order"
+    )
