@@ -41,7 +41,3 @@
 {% macro baseline_field_names() -%}
     {{ return(['days_to_renewal', 'usage_trend', 'service_adoption', 'tickets_open', 'csat', 'blocker']) }}
 {%- endmacro %}
-
-{% macro churn_factor_names() -%}
-    {{ return(['leadership_change', 'budget_pressure', 'competitive_inquiry', 'recent_outage', 'engagement_decline']) }}
-{%- endmacro %}

@@ -43,8 +43,8 @@
 {# A number as a person writes it: as few decimals as it needs, at most two. #}
 {% macro number_words(number) -%}
     case
-        when {{ number }} = {{ round_exact(number, 0) }} then {{ format_decimal(number, 0) }}
-        when {{ number }} = {{ round_exact(number, 1) }} then {{ format_decimal(number, 1) }}
+        when {{ round_exact(number, 2) }} = {{ round_exact(number, 0) }} then {{ format_decimal(number, 0) }}
+        when {{ round_exact(number, 2) }} = {{ round_exact(number, 1) }} then {{ format_decimal(number, 1) }}
         else {{ format_decimal(number, 2) }}
     end
 {%- endmacro %}
@@ -78,6 +78,7 @@
     end
     || case
         when {{ t }}.days_to_renewal is null then ' No contract is current.'
+        when {{ t }}.root_cause = 'renewal_risk' then ''
         else ' Renews in ' || {{ days_words(t ~ '.days_to_renewal') }} || '.'
     end
     || case
