@@ -49,9 +49,10 @@ class PublishedFile(_Frozen):
 
 
 class PublishedTable(_Frozen):
-    """A table of the snapshot; a history has several files, one an as-of date."""
+    """A table of the snapshot; a history has several files, `<table>/<as_of>.parquet`, one an as-of date."""
 
     key: tuple[str, ...] = ()
+    is_history: bool = False
     description: str = ""
     columns: tuple[PublishedColumn, ...]
     files: tuple[PublishedFile, ...]

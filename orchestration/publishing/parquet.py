@@ -26,7 +26,12 @@ def seal(path: Path, folder: Path) -> PublishedFile:
 
 
 def describe_table(
-    folder: Path, files: Iterable[PublishedFile], about: TableDescription | None = None, key: tuple[str, ...] = ()
+    folder: Path,
+    files: Iterable[PublishedFile],
+    about: TableDescription | None = None,
+    key: tuple[str, ...] = (),
+    *,
+    is_history: bool = False,
 ) -> PublishedTable:
     """A table as readers will see it: the types are those of the written files, not those of the warehouse."""
     about = about or TableDescription()
@@ -35,6 +40,7 @@ def describe_table(
         columns = con.execute(f"describe from {read_parquet(folder / file.path for file in files)}").fetchall()
     return PublishedTable(
         key=key,
+        is_history=is_history,
         description=about.description,
         columns=tuple(
             PublishedColumn(name=row[0], type=row[1], description=about.columns.get(row[0], "")) for row in columns

@@ -28,7 +28,7 @@ class Publication:
 
     @classmethod
     def open(cls, published_dir: Path, *, load: bool = False) -> Self:
-        """Open what `CURRENT` names; `load` copies the rows into memory, for processes that answer many queries."""
+        """Open what `CURRENT` names; `load` copies the current tables into memory, for processes that ask a lot."""
         with ExitStack() as stack:
             return cls._held(stack, stack.enter_context(hold_current(published_dir)), load=load)
 
@@ -76,8 +76,9 @@ _SCHEMA = "published"
 
 def _fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, *, load: bool) -> None:
     connection.execute(f"create schema {_SCHEMA}")
-    kind = "table" if load else "view"
-    for name in snapshot.manifest.tables:
+    for name, table in snapshot.manifest.tables.items():
+        # A history grows with every as-of date: it is read where it lies.
+        kind = "table" if load and not table.is_history else "view"
         source = read_parquet(snapshot.paths(name))
         connection.execute(f"create {kind} {_SCHEMA}.{identifier(name)} as from {source}")
     connection.execute(f"use {_SCHEMA}")

@@ -20,8 +20,8 @@ class Pruned:
     held: tuple[str, ...]
 
 
-def prune(published_dir: Path, keep: int) -> Pruned:
-    """Keep the newest `keep` snapshots; a held one goes the next time.
+def prune(published_dir: Path, keep: int, *, spared: str | None = None) -> Pruned:
+    """Keep the newest `keep` snapshots, and the one named by `spared`; a held one goes the next time.
 
     Readers that take no lock (a BI tool that follows `CURRENT` by itself) are safe for as long as `keep` publications
     last.
@@ -33,7 +33,7 @@ def prune(published_dir: Path, keep: int) -> Pruned:
         current = current_snapshot_id(published_dir)
         snapshots = sorted((path.name for path in published_dir.iterdir() if is_snapshot_id(path.name)), reverse=True)
         for name in snapshots[keep:]:
-            if name == current:
+            if name in (current, spared):
                 continue
             descriptor = durable.try_hold_alone(published_dir / name / MANIFEST)
             if descriptor is None:

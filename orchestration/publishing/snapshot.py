@@ -7,6 +7,7 @@ else of a file depends on time or on the number of threads.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -78,7 +79,7 @@ def publish_snapshot(
     Without `make_current` it stands beside the current one (a refresh of an earlier as_of).
 
     `keys` gives the unique columns that order each table; `tables` narrows what is published; `history` names folders
-    of `<as_of>.parquet` files that are linked, not copied, into the snapshot as tables of their own.
+    of `<as_of>.parquet` files; those up to `as_of` are linked, not copied, into the snapshot as tables of their own.
     """
     names = _table_names(con, tables, set(history or ()))
     descriptions = descriptions or {}
@@ -90,9 +91,9 @@ def publish_snapshot(
         published = {
             name: _export(con, folder, name, tuple((keys or {}).get(name, ())), descriptions, run_id) for name in names
         }
-        for table, source in sorted((history or {}).items()):
-            files = link_history(folder, table, source, _current_or_none(published_dir))
-            published[table] = describe_table(folder, files, descriptions.get(table))
+        published |= _link_histories(
+            folder, history or {}, as_of, keys or {}, descriptions, _current_or_none(published_dir)
+        )
         manifest = Manifest(
             snapshot_id=snapshot_id,
             run_id=run_id,
@@ -101,14 +102,70 @@ def publish_snapshot(
             published_at=utc_naive(published_at),
             tables=published,
         )
-        published[PUBLICATION_TABLE] = _write_publication(folder, manifest)
-        manifest = manifest.model_copy(update={"tables": dict(sorted(published.items()))})
-        durable.write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-        durable.sync_directory(folder)
-        final = published_dir / snapshot_id
-        durable.move(folder, final)
-        if make_current:
-            durable.replace_text(published_dir / CURRENT, snapshot_id)
+        return _finish(folder, manifest, make_current=make_current)
+
+
+def renew_histories(
+    published_dir: Path,
+    history: Mapping[str, Path],
+    *,
+    moment: datetime,
+    keys: Mapping[str, Sequence[str]],
+    descriptions: Mapping[str, TableDescription],
+    lock_timeout: float = durable.PUBLISH_LOCK_TIMEOUT_S,
+) -> Snapshot:
+    """Publish the current tables again, linked, with the histories as they are now, and make that the current snapshot.
+
+    For what became known of earlier as-ofs since: the tables, their run and its time stay, only the snapshot is new.
+    """
+    with durable.publish_lock(published_dir, lock_timeout):
+        current = _current_or_none(published_dir)
+        if current is None:
+            raise PublishingError(f"nothing is published in {published_dir} yet, so there is nothing to publish again")
+        was = current.manifest
+        # Named by when it was made: retention counts publications by their names.
+        snapshot_id = _free_snapshot_id(published_dir, make_snapshot_id(moment, was.run_id))
+        folder = published_dir / f"{durable.TEMPORARY_PREFIX}{snapshot_id}"
+        folder.mkdir()
+        kept = {
+            name: table
+            for name, table in was.tables.items()
+            if name not in history and name != PUBLICATION_TABLE and not table.is_history
+        }
+        for table in kept.values():
+            for file in table.files:
+                os.link(current.folder / file.path, folder / file.path)
+        linked = _link_histories(folder, history, was.as_of_date, keys, descriptions, current)
+        return _finish(folder, was.model_copy(update={"snapshot_id": snapshot_id, "tables": kept | linked}))
+
+
+def _link_histories(
+    folder: Path,
+    history: Mapping[str, Path],
+    as_of: date,
+    keys: Mapping[str, Sequence[str]],
+    descriptions: Mapping[str, TableDescription],
+    previous: Snapshot | None,
+) -> dict[str, PublishedTable]:
+    linked = {}
+    for table, source in sorted(history.items()):
+        files = link_history(folder, table, source, as_of, previous)
+        linked[table] = describe_table(
+            folder, files, descriptions.get(table), tuple(keys.get(table, ())), is_history=True
+        )
+    return linked
+
+
+def _finish(folder: Path, manifest: Manifest, *, make_current: bool = True) -> Snapshot:
+    """Write what names the publication, and put the folder in its place."""
+    tables = manifest.tables | {PUBLICATION_TABLE: _write_publication(folder, manifest)}
+    manifest = manifest.model_copy(update={"tables": dict(sorted(tables.items()))})
+    durable.write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    durable.sync_directory(folder)
+    published_dir, final = folder.parent, folder.parent / manifest.snapshot_id
+    durable.move(folder, final)
+    if make_current:
+        durable.replace_text(published_dir / CURRENT, manifest.snapshot_id)
     return Snapshot(folder=final.absolute(), manifest=manifest)
 
 
@@ -157,7 +214,7 @@ def _export(
     descriptions: Mapping[str, TableDescription],
     run_id: str,
 ) -> PublishedTable:
-    relation = f"{identifier(PUBLISHED_SCHEMA)}.{identifier(table)}"
+    relation = _relation(table)
     types = {row[0]: row[1] for row in con.execute(f"describe {relation}").fetchall()}
     if unknown := [column for column in key if column not in types]:
         raise PublishingError(f"{table} has no column {', '.join(unknown)}, which its key names")
@@ -166,8 +223,8 @@ def _export(
             f"{table}: {', '.join(inexact)} is a 128-bit integer, which Parquet can't hold; "
             "cast it to bigint or decimal"
         )
-    if "run_id" in types and not table.endswith("_history"):
-        _refuse_other_runs(con, relation, table, run_id)
+    if "run_id" in types:
+        refuse_other_runs(con, table, run_id)
     # A key is unique (tested before), so it makes the order total; without one all columns do, for half as much again.
     order = key or tuple(types)
     by = ", ".join(f"{identifier(column)} asc nulls last" for column in order)
@@ -179,9 +236,14 @@ def _export(
     return describe_table(folder, [seal(path, folder)], descriptions.get(table), key)
 
 
-def _refuse_other_runs(con: duckdb.DuckDBPyConnection, relation: str, table: str, run_id: str) -> None:
+def _relation(table: str) -> str:
+    return f"{identifier(PUBLISHED_SCHEMA)}.{identifier(table)}"
+
+
+def refuse_other_runs(con: duckdb.DuckDBPyConnection, table: str, run_id: str) -> None:
+    """Raise PublishingError where rows of the published table `table` aren't of this run."""
     strays = con.execute(
-        f"select count(*), any_value(run_id) from {relation} where run_id is distinct from ?",  # noqa: S608
+        f"select count(*), any_value(run_id) from {_relation(table)} where run_id is distinct from ?",  # noqa: S608
         [run_id],
     ).fetchall()[0]
     if strays[0]:

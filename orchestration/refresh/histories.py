@@ -1,7 +1,8 @@
 """Histories: what one as-of date leaves to later ones, one Parquet file each, `HOME/history/<table>/<as_of>.parquet`.
 
-Here: which published tables are kept, which columns and files of them the models of a later run get, and keeping them.
-Not here: what the models make of them, and how readers get them (`publishing/history.py` links them into snapshots).
+Here: which published tables are kept, which columns and files of them the models of a later run get, keeping them, and
+as which tables readers get them. Not here: what the models make of them, and how files get into a snapshot
+(`publishing/history.py`).
 
 A file is replaced by rename and never changed in place: inputs and snapshots are hard links to it.
 """
@@ -19,6 +20,8 @@ import pyarrow as pa
 
 from orchestration.policy.models import Policies
 from orchestration.publishing import durable
+from orchestration.publishing.manifest import TableDescription
+from orchestration.publishing.snapshot import refuse_other_runs
 from orchestration.publishing.sql import identifier, literal, read_parquet
 from orchestration.refresh.run import Run
 from orchestration.warehouse import PUBLISHED
@@ -155,11 +158,54 @@ def earlier_files(root: Path, name: str, as_of: date, policies: Policies) -> lis
     return [file for number, (day, file) in enumerate(earlier, start=1) if day >= first or number == len(earlier)]
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedHistories:
+    """The histories that readers get, by the name they get them under: where the files are, and what is in them."""
+
+    folders: Mapping[str, Path]
+    keys: Mapping[str, Sequence[str]]
+    descriptions: Mapping[str, TableDescription]
+
+    @classmethod
+    def of(
+        cls, run: Run, keys: Mapping[str, Sequence[str]], descriptions: Mapping[str, TableDescription]
+    ) -> PublishedHistories:
+        """Those of a run, from the keys and descriptions of the published models they are kept from."""
+        published = {
+            history.published: history
+            for history in HISTORIES.values()
+            if history.published is not None and history.table in keys
+        }
+        return cls(
+            {name: history.folder(run.settings.history_path) for name, history in published.items()},
+            {name: history_key(keys[history.table], history) for name, history in published.items()},
+            {name: _described(history, descriptions[history.table]) for name, history in published.items()},
+        )
+
+
+def history_key(key: Sequence[str], history: History) -> tuple[str, ...]:
+    """What tells the rows of a history apart: those of its table, by as_of and, in a log, by run."""
+    first = ("as_of_date", "run_id") if history.logs_runs else ("as_of_date",)
+    return tuple(dict.fromkeys((*first, *key)))
+
+
+def history_description(history: History, description: str) -> str:
+    """What a history is, from what its table is."""
+    if history.logs_runs:
+        return f"{description} Every run that calculated, of every as_of; the files are one an as_of."
+    return f"{history.table} of every as_of so far, a file each: {description}"
+
+
+def _described(history: History, current: TableDescription) -> TableDescription:
+    return current.model_copy(update={"description": history_description(history, current.description)})
+
+
 def keep(run: Run, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Sequence[str]]) -> None:
     """Keep what this run's models made, as the files of its as_of; what an earlier run of that date left goes."""
     for history in HISTORIES.values():
         if history.table not in keys:
             continue
+        refuse_other_runs(con, history.table, run.run_id)
         folder = history.folder(run.settings.history_path)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{run.as_of}.parquet"
