@@ -1,0 +1,62 @@
+"""What runs without dbt gives what dbt builds, so that tests may look at it instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import duckdb
+import pytest
+
+from tests.dbt.random_outcomes import RandomOutcome
+from tests.support.compiled import compiled_models
+
+WORLD = "leap day, shipped policies"
+
+
+@pytest.fixture(scope="module")
+def outcome(random_outcome: Callable[[str], RandomOutcome]) -> RandomOutcome:
+    return random_outcome(WORLD)
+
+
+@pytest.fixture(scope="module")
+def both(outcome: RandomOutcome) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The compiled models' database, with what dbt built attached as `built`."""
+    con = compiled_models().run(outcome.warehouse.parent / "inputs")
+    con.execute(f"attach '{outcome.warehouse}' as built (read_only)")
+    yield con
+    con.close()
+
+
+def columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
+    return [row[:2] for row in con.execute(f"describe {relation}").fetchall()]
+
+
+@pytest.mark.parametrize("layer", ["marts", "published"])
+def test_every_table_is_the_one_that_dbt_builds(both: duckdb.DuckDBPyConnection, layer: str) -> None:
+    names = compiled_models().of_schema(layer)
+    filled = 0
+    for name in names:
+        # A contract fixes the order of columns too, so they are compared by name.
+        listed = ", ".join(column for column, _ in columns(both, f"built.{layer}.{name}"))
+        mine, theirs = (f"select {listed} from {base}.{layer}.{name}" for base in ("memory", "built"))
+        assert dict(columns(both, f"memory.{layer}.{name}")) == dict(columns(both, f"built.{layer}.{name}")), name
+        for one, other in ((mine, theirs), (theirs, mine)):
+            assert both.execute(f"{one} except all {other}").fetchmany(3) == [], name
+        filled += both.execute(f"select count(*) > 0 from ({mine})").fetchone()[0]
+    assert filled >= 3
+
+
+def test_only_what_is_asked_for_runs(outcome: RandomOutcome) -> None:
+    with compiled_models().run(outcome.warehouse.parent / "inputs", "health_check_targets") as con:
+        made = {name for (name,) in con.execute("select table_name from information_schema.tables").fetchall()}
+    assert "health_check_targets" in made
+    assert "fct_health_check_targets" in made
+    assert "fct_hygiene_issues" not in made
+    assert made == set(compiled_models().with_ancestors(["health_check_targets"]))
+
+
+def test_what_fails_is_named(tmp_path) -> None:
+    with pytest.raises(AssertionError, match="stg_policy__signal_groups failed"):
+        compiled_models().run(tmp_path, "stg_policy__signal_groups")
+    with pytest.raises(KeyError):
+        compiled_models().run(tmp_path, "no_such_model")
