@@ -21,7 +21,7 @@ from orchestration.publishing.durable import PUBLISH_LOCK_TIMEOUT_S
 from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import Snapshot, hold_if_current
 from orchestration.publishing.postgres_load import TablePlan, create_build, load_tables, plan_tables
-from orchestration.publishing.postgres_swap import builds_in_use, drop_builds, swap_views
+from orchestration.publishing.postgres_swap import drop_builds, drop_chunks, in_use, swap_views
 
 PUBLISHED_SCHEMA = "published"
 READER_ROLE = "account_health_reader"
@@ -45,6 +45,8 @@ class PostgresOutcome:
     swap_attempts: int = 0
     dropped_tables: list[str] = field(default_factory=list)
     dropped_builds: list[str] = field(default_factory=list)
+    dropped_chunks: list[str] = field(default_factory=list)
+    rows_loaded: int = 0
     nul_values_replaced: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -81,15 +83,17 @@ def _publish(
     role = _prepare(connection, schema, reader_role, outcome)
     with connection.transaction():
         connection.execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
-        former = builds_in_use(connection, schema)
+        former = in_use(connection, schema)
         outcome.build = create_build(connection, snapshot)
-        outcome.nul_values_replaced = load_tables(connection, snapshot, plans, outcome.build)
+        loaded = load_tables(connection, snapshot, plans, outcome.build, schema)
+        outcome.rows_loaded, outcome.nul_values_replaced = loaded.rows, loaded.nul_values_replaced
         for attempt in _attempts(swap_timeout):
             with attempt:
                 outcome.swap_attempts += 1
-                outcome.dropped_tables = swap_views(connection, schema, outcome.build, plans, role)
-    # The former build stays for one more run: readers may be in the midst of it.
-    outcome.dropped_builds = drop_builds(connection, {outcome.build, *former})
+                outcome.dropped_tables = swap_views(connection, schema, loaded.sources, plans, role)
+    # What the former publication reads from stays for one more run: readers may be in the midst of it.
+    outcome.dropped_builds = drop_builds(connection, {outcome.build, *former.builds})
+    outcome.dropped_chunks = drop_chunks(connection, schema, in_use(connection, schema).chunks | former.chunks)
     if outcome.nul_values_replaced:
         outcome.notes.append(
             f"{outcome.nul_values_replaced} text values hold a NUL character, which PostgreSQL can't store; "

@@ -1,4 +1,4 @@
-"""The swap in PostgreSQL: the views of schema `published` turn to a new build, all of them in one transaction.
+"""The swap in PostgreSQL: the views of schema `published` turn to what was loaded, all of them in one transaction.
 
 Every view is replaced every time. A reader's transaction that has looked at one of them holds that view's lock, so the
 swap waits for it to end: whatever it reads later belongs to the same publication.
@@ -6,7 +6,7 @@ swap waits for it to end: whatever it reads later belongs to the same publicatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -14,6 +14,7 @@ from psycopg import sql
 
 from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import PUBLICATION_TABLE
+from orchestration.publishing.postgres_history import HISTORY_COMMENT, chunk_schema, standing_chunks
 from orchestration.publishing.postgres_load import BUILD_COMMENT, TablePlan
 
 # A waiting swap stands before new readers in the queue of a lock, so it must give way soon and try again.
@@ -40,18 +41,24 @@ class _Grant:
 
 
 def swap_views(
-    connection: psycopg.Connection, schema: str, build: str, plans: list[TablePlan], reader_role: str | None
+    connection: psycopg.Connection,
+    schema: str,
+    sources: Mapping[str, list[tuple[str, str]]],
+    plans: list[TablePlan],
+    reader_role: str | None,
 ) -> list[str]:
-    """Turn all views to `build` and drop those of tables no longer published; returns the names of the latter.
+    """Turn all views to their sources and drop those of tables no longer published; returns the names of the latter.
 
     One savepoint of the caller's transaction: raises LockNotAvailable, with nothing changed, where readers hold on.
     """
     standing = _columns_of_views(connection, schema)
-    gone = sorted(set(_our_views(connection, schema)) - {plan.name for plan in plans})
+    gone = sorted({view for view, _, _ in _our_views(connection, schema)} - {plan.name for plan in plans})
     statements: list[sql.Composable] = []
     # `publication` first: a reader that begins with it and the swap then never wait for each other in a ring.
     for plan in sorted(plans, key=lambda plan: (plan.name != PUBLICATION_TABLE, plan.name)):
-        statements += _view_statements(connection, schema, build, plan, standing.get(plan.name), reader_role)
+        statements += _view_statements(
+            connection, schema, sources[plan.name], plan, standing.get(plan.name), reader_role
+        )
     statements += [sql.SQL("drop view {}").format(sql.Identifier(schema, name)) for name in gone]
     try:
         with connection.transaction():
@@ -71,9 +78,36 @@ def swap_views(
     return gone
 
 
-def builds_in_use(connection: psycopg.Connection, schema: str) -> set[str]:
-    """The build schemas that the published views read from."""
-    return set(_our_views(connection, schema).values())
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """What the published views read from."""
+
+    builds: frozenset[str]
+    chunks: frozenset[str]
+
+
+def in_use(connection: psycopg.Connection, schema: str) -> InUse:
+    """The build schemas and the chunks of histories that the published views read from."""
+    sources = [(build, table) for _, build, table in _our_views(connection, schema)]
+    chunks = chunk_schema(schema)
+    return InUse(
+        frozenset(build for build, _ in sources if build != chunks),
+        frozenset(table for build, table in sources if build == chunks),
+    )
+
+
+def drop_chunks(connection: psycopg.Connection, schema: str, keep: Iterable[str]) -> list[str]:
+    """Drop the chunks of histories but those in `keep`; one that a reader still uses is left for the next time."""
+    dropped = []
+    for name in sorted(set(standing_chunks(connection, schema)) - set(keep)):
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+                connection.execute(sql.SQL("drop table {}").format(sql.Identifier(chunk_schema(schema), name)))
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist):
+            continue
+        dropped.append(name)
+    return dropped
 
 
 def drop_builds(connection: psycopg.Connection, keep: Iterable[str]) -> list[str]:
@@ -101,17 +135,17 @@ def drop_builds(connection: psycopg.Connection, keep: Iterable[str]) -> list[str
 def _view_statements(
     connection: psycopg.Connection,
     schema: str,
-    build: str,
+    sources: list[tuple[str, str]],
     plan: TablePlan,
     standing: list[tuple[str, str]] | None,
     reader_role: str | None,
 ) -> list[sql.Composable]:
     view = sql.Identifier(schema, plan.name)
-    wanted = _columns_of_relation(connection, build, plan.name)
+    wanted = _columns_of_relation(connection, *sources[0])
     names = [name for name, _ in wanted]
-    body = sql.SQL("view {} as select {} from {}").format(
-        view, sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(build, plan.name)
-    )
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    selects = [sql.SQL("select {} from {}").format(columns, sql.Identifier(*source)) for source in sources]
+    body = sql.SQL("view {} as {}").format(view, sql.SQL(" union all ").join(selects))
     statements: list[sql.Composable] = []
     if standing is None or wanted[: len(standing)] == standing:
         statements.append(sql.SQL("create or replace {}").format(body))
@@ -150,11 +184,11 @@ def _columns_of_relation(connection: psycopg.Connection, schema: str, name: str)
     ).fetchall()
 
 
-def _our_views(connection: psycopg.Connection, schema: str) -> dict[str, str]:
-    """Views of the schema that read from a build of ours, with the build; other people's views don't count."""
-    rows = connection.execute(
+def _our_views(connection: psycopg.Connection, schema: str) -> list[tuple[str, str, str]]:
+    """Views of the schema that read from tables of ours, with schema and table; other people's views don't count."""
+    return connection.execute(
         """
-        select distinct view.relname, build.nspname
+        select distinct view.relname, build.nspname, source.relname
         from pg_class as view
         join pg_namespace as published on published.oid = view.relnamespace
         join pg_rewrite on pg_rewrite.ev_class = view.oid
@@ -162,11 +196,10 @@ def _our_views(connection: psycopg.Connection, schema: str) -> dict[str, str]:
         join pg_class as source on pg_depend.refclassid = 'pg_class'::regclass and source.oid = pg_depend.refobjid
         join pg_namespace as build on build.oid = source.relnamespace
         where published.nspname = %s and view.relkind = 'v' and source.relkind = 'r'
-            and obj_description(build.oid, 'pg_namespace') = %s
+            and obj_description(build.oid, 'pg_namespace') = any(%s)
         """,
-        [schema, BUILD_COMMENT],
+        [schema, [BUILD_COMMENT, HISTORY_COMMENT]],
     ).fetchall()
-    return dict(rows)
 
 
 def _grants(connection: psycopg.Connection, schema: str, name: str) -> list[_Grant]:
