@@ -13,8 +13,10 @@ from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.chart import bars
 from orchestration.defs.check import WAREHOUSE_POOL, published_key
 from orchestration.defs.extract import landing_key
+from orchestration.defs.health import health_metadata
 from orchestration.defs.progress import Progress
 from orchestration.refresh.freeze import freeze
+from orchestration.refresh.portfolio import portfolio
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 from orchestration.sources.streams import STREAMS
@@ -22,6 +24,7 @@ from orchestration.warehouse import published_rows
 
 STREAMS_KEY = dg.AssetKey(["run", "streams"])
 # dbt sources that the freeze writes; the landing assets are sources too, but extraction makes those.
+_HEALTH = "account_health"
 _FROZEN = ("quality", "matching", "policy", "run", "history")
 
 
@@ -111,7 +114,8 @@ def _models(
         # Counted at the end, since dbt alone may open the warehouse while it runs.
         for table, rows in published_rows(settings).items():
             if published_key(table) in context.selected_asset_keys:
-                yield dg.AssetObservation(published_key(table), metadata={"dagster/row_count": rows})
+                more = health_metadata(portfolio(run)) if table == _HEALTH else {}
+                yield dg.AssetObservation(published_key(table), metadata={"dagster/row_count": rows, **more})
 
     return models
 

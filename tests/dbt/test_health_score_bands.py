@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.compiled import Models
+from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import Row, World, account, activity, contract
 
 AS_OF = date(2026, 6, 30)
@@ -46,7 +46,12 @@ def shares(yes: int, no: int, column: str) -> Maker:
     def make(account_id: str) -> Rows:
         return {
             "tickets": [
-                {"ticket_id": f"{account_id}-{number}", "account_id": account_id, "created_at": NOON, column: number < yes}
+                {
+                    "ticket_id": f"{account_id}-{number}",
+                    "account_id": account_id,
+                    "created_at": NOON,
+                    column: number < yes,
+                }
                 for number in range(yes + no)
             ]
         }
@@ -58,9 +63,7 @@ def solved_after(microseconds: int) -> Maker:
     def make(account_id: str) -> Rows:
         solved_at = NOON + timedelta(microseconds=microseconds)
         return {
-            "tickets": [
-                {"ticket_id": account_id, "account_id": account_id, "created_at": NOON, "solved_at": solved_at}
-            ]
+            "tickets": [{"ticket_id": account_id, "account_id": account_id, "created_at": NOON, "solved_at": solved_at}]
         }
 
     return make
@@ -300,7 +303,7 @@ IDS = [f"{measure}={value} earns {points}" for measure, _, value, points in CASE
 
 
 @pytest.fixture(scope="module")
-def outcomes(models: Models) -> dict[tuple[str, str], dict[str, Any]]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, Any]]:
     streams: Rows = {name: [] for name in ("accounts", "contracts", "activities", "tickets", "usage", "signals")}
     streams |= {"opportunities": [], "survey_responses": []}
     for number, (_, make, _, _) in enumerate(CASES):
@@ -311,8 +314,9 @@ def outcomes(models: Models) -> dict[tuple[str, str], dict[str, Any]]:
         streams["contracts"].append(contract(f"c{number:03d}", account_id, day(300), day(-64)))
         for stream, rows in made.items():
             streams[stream] += rows
-    built = models.build(World(AS_OF, streams), "account_health_measures")
-    found = built.rows("select account_id, measure, value, points, max_points from published.account_health_measures")
+    inputs = World(AS_OF, streams).freeze(tmp_path_factory.mktemp("bands") / "inputs")
+    with compiled_models().run(inputs, "account_health_measures") as con:
+        found = rows_of(con, "select account_id, measure, value, points from published.account_health_measures")
     return {(row["account_id"], row["measure"]): row for row in found}
 
 

@@ -21,7 +21,7 @@ week as (
     cross join run
     cross join settings
     where
-        earlier.as_of_date <= {{ add_days('run.as_of_date', '-settings.week_days') }}
+        earlier.as_of_date <= {{ add_days('run.as_of_date', '-settings.status_mix_days') }}
         and earlier.as_of_date >= {{ add_days('run.as_of_date', '-settings.week_oldest_days') }}
 ),
 
