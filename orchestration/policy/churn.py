@@ -6,6 +6,7 @@ factors themselves (the dbt models).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from orchestration.policy.base import (
     WindowDays,
     setting,
 )
+from orchestration.policy.problems import Finding, below_another, repeated
 
 FACTORS = ("leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage", "engagement_decline")
 ContactRole = Literal["executive", "technical", "business", "other"]
@@ -144,3 +146,14 @@ class Churn(PolicyFile):
     cap_pct: Chance = setting("No probability is above this.", "% probability")
     calibration: Calibration = setting("Probabilities held against what happened.", "settings")
     value_at_risk: ValueAtRisk = setting("What is at stake.", "settings")
+
+    def lint(self) -> Iterator[Finding]:
+        base, renewal = self.base_pct, self.renewal
+        yield from below_another(("base_pct", "red"), base.red, base.yellow, "yellow")
+        yield from below_another(("base_pct", "yellow"), base.yellow, base.green, "green")
+        yield from below_another(("cap_pct",), self.cap_pct, max(base.red, base.yellow, base.green), "every base_pct")
+        yield from below_another(("renewal", "later_days"), renewal.later_days, renewal.soon_days, "soon_days", True)
+        yield from below_another(
+            ("renewal", "soon_addition"), renewal.soon_addition, renewal.later_addition, "later_addition"
+        )
+        yield from repeated(("factors", "leadership_change", "roles"), self.factors.leadership_change.roles)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestration.policy.base import unit_of
+from orchestration.policy.base import OneLine, unit_of
 from orchestration.policy.models import POLICY_FILES, Policies, canonical
 from orchestration.policy.problems import key_path
 
@@ -39,24 +39,24 @@ def describe(policies: Policies) -> list[Setting]:
 
 def _leaves(part: BaseModel, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any, str, str]]:
     for name, info in type(part).model_fields.items():
-        value = getattr(part, name)
-        if value is None:
-            continue
-        models = list(_models_within(value, (*path, name)))
-        if models:
-            for inner_path, inner in models:
-                yield from _leaves(inner, inner_path)
-        else:
-            yield (*path, name), canonical(value), unit_of(info), info.description or ""
+        for inner_path, value in _values(getattr(part, name), (*path, name)):
+            if isinstance(value, BaseModel):
+                yield from _leaves(value, inner_path)
+            else:
+                yield inner_path, value, unit_of(info), info.description or ""
 
 
-def _models_within(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:
-    """The policy models a value holds: itself, or those of a list or a mapping, each with its path."""
+def _values(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """What a key holds, each with its path: policy models, or one plain value. A key left out holds nothing."""
+    if value is None:
+        return
+    items = value if isinstance(value, tuple) else list(value.values()) if isinstance(value, dict) else []
     if isinstance(value, BaseModel):
         yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _models_within(item, (*path, key))
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _models_within(item, (*path, index))
+    elif items and isinstance(items[0], OneLine):
+        yield path, [item.words() for item in items]
+    elif items and isinstance(items[0], BaseModel | tuple):
+        for key, item in zip(value if isinstance(value, dict) else range(len(items)), items, strict=True):
+            yield from _values(item, (*path, key))
+    else:
+        yield path, canonical(value)

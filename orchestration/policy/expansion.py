@@ -5,14 +5,17 @@ Here: `expansion.yaml`. Not here: the pipeline itself (the dbt models).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.bands import Range, number_text
+from orchestration.policy.bands import Path, Range, band_findings, number_text
 from orchestration.policy.base import (
     Count,
     Number,
+    OneLine,
     Percent,
     PolicyFile,
     PolicyModel,
@@ -21,22 +24,26 @@ from orchestration.policy.base import (
     WindowDays,
     setting,
 )
+from orchestration.policy.problems import Finding, below_another, repeated, shown
 from orchestration.policy.retention import Status
 
-ExpansionTypeName = Literal["capacity_upgrade", "new_site", "service_adoption", "managed_services"]
 TYPES = ("capacity_upgrade", "new_site", "service_adoption", "managed_services")
+ExpansionTypeName = Literal[TYPES]
 # The account says itself when a new site comes.
 TIMED_BY_ACCOUNT = "new_site"
 
 Amount = Annotated[Number, Field(ge=0)]
 
 
-class ExpansionType(PolicyModel):
+class ExpansionType(OneLine):
     """A kind of expansion."""
 
     type: ExpansionTypeName = setting("Which one.", "type of expansion")
     timing: Text = setting("When it comes; new_site: left out, the account says.", "text", default=None)
     description: Text = setting("What is offered.", "text")
+
+    def words(self) -> str:
+        return f"{self.type}: {self.description} ({self.timing or 'when the account says'})"
 
 
 class Signals(PolicyModel):
@@ -70,7 +77,7 @@ class Close(PolicyModel):
     most: Share = setting("No chance is above this.", "share, 0 to 1")
 
 
-class Priority(PolicyModel):
+class Priority(OneLine):
     """A priority and what it takes."""
 
     priority: Text = setting("As readers see it.", "text")
@@ -78,6 +85,11 @@ class Priority(PolicyModel):
         "From this potential on; left out by the last one.", "reporting currency", default=None
     )
     score_at_least: Percent = setting("And from this score on.", "score, 0 to 100", default=None)
+
+    def words(self) -> str:
+        if self.potential_at_least is None or self.score_at_least is None:
+            return self.priority
+        return f"{self.priority}: potential ≥{self.potential_at_least}, score ≥{self.score_at_least}"
 
 
 class Qualification(PolicyModel):
@@ -107,12 +119,15 @@ class Verification(PolicyModel):
     role: Text = setting("Who verifies.", "role")
 
 
-class Stage(PolicyModel):
+class Stage(OneLine):
     """A week of the work on a qualified expansion."""
 
     week: Annotated[int, Field(strict=True, ge=1, le=520)] = setting("Which week.", "week, from 1")
     stage: Text = setting("What it is called.", "text")
     work: Text = setting("What is done.", "text")
+
+    def words(self) -> str:
+        return f"week {self.week}: {self.stage} – {self.work}"
 
 
 class Expansion(PolicyFile):
@@ -133,3 +148,58 @@ class Expansion(PolicyFile):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = setting(
         "The plan for a qualified expansion.", "stages in order"
     )
+
+    def lint(self) -> Iterator[Finding]:
+        yield from self._type_findings()
+        yield from _addition_findings(("close", "score"), self.close.score, Decimal(100))
+        yield from _addition_findings(("close", "expansions"), self.close.expansions, None)
+        yield from below_another(("close", "most"), self.close.most, self.close.base, "base")
+        yield from self._priority_findings()
+        for index in range(1, len(self.stages)):
+            before = self.stages[index - 1].week
+            path = ("stages", index, "week")
+            yield from below_another(path, self.stages[index].week, before, "the stage before", strictly=True)
+
+    def _type_findings(self) -> Iterator[Finding]:
+        named = [kind.type for kind in self.types]
+        yield from repeated(("types",), named)
+        for name in TYPES:
+            if name not in named:
+                yield Finding(("types",), f"no {name}", f"each of {', '.join(TYPES)}")
+        for index, kind in enumerate(self.types):
+            path = ("types", index, "timing")
+            if kind.type != TIMED_BY_ACCOUNT and kind.timing is None:
+                yield Finding(path, "no such key", "a value (text): When it comes.")
+            elif kind.type == TIMED_BY_ACCOUNT and kind.timing is not None:
+                yield Finding(path, shown(kind.timing), "no timing: the account says when")
+
+    def _priority_findings(self) -> Iterator[Finding]:
+        yield from repeated(("priorities",), [priority.priority for priority in self.priorities])
+        *others, last = self.priorities
+        if (last.potential_at_least, last.score_at_least) != (None, None):
+            yield Finding(("priorities", len(others)), "conditions", "a last priority without: it takes the rest")
+        for index, priority in enumerate(others):
+            path = ("priorities", index)
+            if priority.potential_at_least is None or priority.score_at_least is None:
+                expected = "potential_at_least and score_at_least in all but the last"
+                yield Finding(path, "a condition that is missing", expected)
+                return
+            for earlier in others[:index]:
+                if _takes_all_of(earlier, priority):
+                    found = f"{priority.priority} after {earlier.priority}"
+                    yield Finding(path, found, "priorities in order, the highest first", "it can never be reached")
+                    break
+
+
+def _takes_all_of(earlier: Priority, later: Priority) -> bool:
+    enough = later.potential_at_least >= earlier.potential_at_least
+    return enough and later.score_at_least >= earlier.score_at_least
+
+
+def _addition_findings(path: Path, bands: tuple[Addition, ...], most: Decimal | None) -> Iterator[Finding]:
+    yield from band_findings(path, bands, Decimal(0), most)
+    for index in range(1, len(bands)):
+        before, addition = bands[index - 1].addition, bands[index].addition
+        if addition > before:
+            expected = f"at most the addition of the band before, {number_text(before)}"
+            yield Finding((*path, index, "addition"), number_text(addition), expected)

@@ -7,17 +7,18 @@ models).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.bands import Range, number_text
+from orchestration.policy.bands import Path, Range, band_findings, number_text
 from orchestration.policy.base import (
     Number,
+    OneLine,
     Percent,
     PolicyFile,
     PolicyModel,
@@ -27,6 +28,7 @@ from orchestration.policy.base import (
     setting,
 )
 from orchestration.policy.health_checks import Segment
+from orchestration.policy.problems import Finding, Severity, below_another, repeated
 
 # An account without a segment takes the values that no segment overrides.
 NO_SEGMENT = "unknown"
@@ -147,9 +149,8 @@ SignalType = Literal[
     "blocker",
     "outage",
 ]
-Lifecycle = Literal[
-    "onboarding", "active", "renewal", "churned", "not onboarding", "not active", "not renewal", "not churned"
-]
+# Churned accounts aren't scored.
+Lifecycle = Literal["onboarding", "active", "renewal", "not onboarding", "not active", "not renewal"]
 Weight = Annotated[Number, Field(gt=0, le=100, decimal_places=2)]
 Points = Annotated[Number, Field(ge=0, le=_MOST_POINTS, decimal_places=2)]
 MaxPoints = Annotated[Number, Field(gt=0, le=_MOST_POINTS, decimal_places=2)]
@@ -331,11 +332,14 @@ class BlockerPoints(PolicyModel):
     minor: RiskPoints = setting("The risk a minor one, or one without severity, adds.", "risk points")
 
 
-class BaselineLabel(PolicyModel):
+class BaselineLabel(OneLine):
     """A label and the risk it begins with."""
 
     label: Text = setting("As readers see it.", "text")
     points_from: RiskPoints = setting("It holds from so many points to where the next begins.", "risk points")
+
+    def words(self) -> str:
+        return f"{self.label} from {self.points_from}"
 
 
 class Baseline(PolicyModel):
@@ -419,6 +423,53 @@ class HealthScore(PolicyFile):
         "Other values by segment, key by key.", "list of overrides", default=()
     )
 
+    def lint(self) -> Iterator[Finding]:
+        for key, known in (("dimensions", DIMENSIONS), ("measures", MEASURES), ("themes", THEMES)):
+            for name in known:
+                if name not in getattr(self, key):
+                    yield Finding((key, name), "no such key", f"every one of the {key}: {', '.join(known)}")
+        if set(self.dimensions) == set(DIMENSIONS) and set(self.measures) == set(MEASURES):
+            yield from _weight_findings(("dimensions",), self, NO_SEGMENT)
+            for name in MEASURES:
+                yield from _window_findings(("measures", name), name, self.measures[name])
+                yield from _measure_findings(("measures", name), name, self.measures[name])
+            yield from self._override_findings()
+        yield from _cutoff_findings((), self.status, self.tier)
+        yield from below_another(
+            ("confidence", "high_dimensions"),
+            self.confidence.high_dimensions,
+            self.confidence.medium_dimensions,
+            "medium_dimensions",
+            strictly=True,
+        )
+        for period in ("week", "month"):
+            path, days = ("change", f"{period}_oldest_days"), getattr(self.change, f"{period}_days")
+            yield from below_another(path, getattr(self.change, path[-1]), days, f"{period}_days")
+        for group in SignalGroups.model_fields:
+            yield from repeated(("signal_groups", group), getattr(self.signal_groups, group))
+        yield from _baseline_findings(self.baseline)
+        for theme, rules in self.themes.items():
+            yield from _theme_findings(("themes", theme), rules)
+
+    def _override_findings(self) -> Iterator[Finding]:
+        yield from repeated(("overrides",), [override.segment for override in self.overrides])
+        for index, override in enumerate(self.overrides):
+            here: Path = ("overrides", index)
+            if not override.model_fields_set - {"segment"}:
+                yield Finding(here, "nothing that is overridden", "at least one key beside segment")
+            for key in sorted(override.model_fields_set - {"segment"}):
+                if not _says_something(getattr(override, key)):
+                    yield Finding((*here, key), "nothing that is overridden", "at least one key")
+            if override.dimensions:
+                yield from _weight_findings((*here, "dimensions"), self, override.segment)
+            for name, changes in (override.measures or {}).items():
+                path = (*here, "measures", name)
+                if not changes.model_fields_set:
+                    yield Finding(path, "nothing that is overridden", "at least one key")
+                else:
+                    yield from _measure_findings(path, name, _merged(self.measures[name], changes))
+            yield from _cutoff_findings(here, _merged(self.status, override.status), _merged(self.tier, override.tier))
+
     def weight(self, segment: str, dimension: str) -> Decimal:
         """The weight of a dimension for the accounts of a segment."""
         changed = (self._override(segment, "dimensions") or {}).get(dimension)
@@ -445,3 +496,109 @@ def _merged(base, changes):
     if changes is None:
         return base
     return base.model_copy(update={key: getattr(changes, key) for key in changes.model_fields_set})
+
+
+def _says_something(changes: object) -> bool:
+    return bool(changes.model_fields_set if isinstance(changes, PolicyModel) else changes)
+
+
+def _weight_findings(path: Path, policy: HealthScore, segment: str) -> Iterator[Finding]:
+    total = sum(policy.weight(segment, dimension) for dimension in DIMENSIONS)
+    if total != _HUNDRED:
+        where = "" if segment == NO_SEGMENT else f" for {segment}"
+        yield Finding(path, f"weights that sum to {number_text(total)}{where}", "weights that sum to 100")
+
+
+def _window_findings(path: Path, name: str, measure: Measure) -> Iterator[Finding]:
+    if MEASURES[name].has_window and measure.window_days is None:
+        yield Finding((*path, "window_days"), "no such key", "a value (days): how far back the measure looks")
+    elif not MEASURES[name].has_window and measure.window_days is not None:
+        yield Finding((*path, "window_days"), str(measure.window_days), "no window: this measure looks at all there is")
+
+
+def _measure_findings(path: Path, name: str, measure: Measure) -> Iterator[Finding]:
+    here = (*path, "bands")
+    yield from band_findings(here, measure.bands, MEASURES[name].least, MEASURES[name].most)
+    for index, band in enumerate(measure.bands):
+        if band.points > measure.max_points:
+            yield Finding(
+                (*here, index, "points"),
+                number_text(band.points),
+                f"at most max_points, {number_text(measure.max_points)}",
+            )
+    yield from _order_findings(here, measure.bands, "points")
+    best = measure.bands[0].points
+    if best < measure.max_points:
+        yield Finding(
+            (*path, "max_points"),
+            number_text(measure.max_points),
+            f"the points of the best band, {number_text(best)}",
+            "nobody can earn the maximum",
+            Severity.WARNING,
+        )
+
+
+def _order_findings(path: Path, bands: tuple[Band, ...] | tuple[RiskBand, ...], what: str) -> Iterator[Finding]:
+    """The first band that fits is the best one (of risk: the worst), so none after it may be worth more."""
+    for index in range(1, len(bands)):
+        before, points = bands[index - 1].points, bands[index].points
+        if points > before:
+            expected = f"at most the {what} of the band before, {number_text(Decimal(before))}"
+            yield Finding((*path, index, "points"), number_text(Decimal(points)), expected)
+    for index, band in enumerate(bands):
+        before = bands[index - 1].points if index else None
+        if band.points == before or band.points == 0:
+            other = "the band before" if band.points == before else "values that fit no band"
+            yield Finding(
+                (*path, index, "points"),
+                number_text(Decimal(band.points)),
+                f"other {what} than {other}",
+                "the band makes no difference",
+                Severity.WARNING,
+            )
+
+
+def _cutoff_findings(here: Path, status: StatusCutoffs, tier: TierCutoffs) -> Iterator[Finding]:
+    """Each colour and tier needs scores of its own, the last one those below the last cut-off."""
+    for key, cutoffs in (("status", status), ("tier", tier)):
+        names = list(type(cutoffs).model_fields)
+        for name, lower in zip(names, [*names[1:], None], strict=True):
+            value, least = getattr(cutoffs, name), Decimal(0) if lower is None else getattr(cutoffs, lower)
+            if value <= least:
+                what = f"{lower}, {number_text(least)}" if lower else "0"
+                yield Finding((*here, key, name), number_text(value), f"more than {what}")
+
+
+def _baseline_findings(baseline: Baseline) -> Iterator[Finding]:
+    for name in BASELINE_FIELDS:
+        if name != "blocker":
+            bands = getattr(baseline, name)
+            least, most = _bounds(name)
+            yield from band_findings(("baseline", name), bands, least, most)
+            yield from _order_findings(("baseline", name), bands, "risk points")
+    blocker = baseline.blocker
+    yield from below_another(("baseline", "blocker", "major"), blocker.major, blocker.minor, "minor")
+    labels = baseline.labels
+    yield from repeated(("baseline", "labels"), [label.label for label in labels])
+    if labels[0].points_from != 0:
+        yield Finding(("baseline", "labels", 0, "points_from"), str(labels[0].points_from), "0 in the first label")
+    for index in range(1, len(labels)):
+        path = ("baseline", "labels", index, "points_from")
+        before = labels[index - 1].points_from
+        yield from below_another(path, labels[index].points_from, before, "the label before", strictly=True)
+
+
+def _theme_findings(path: Path, rules: tuple[ThemeRule, ...]) -> Iterator[Finding]:
+    for (fact, _), alike in rules_alike(rules).items():
+        places = [place for place, _ in alike]
+        for finding in band_findings((), [rule for _, rule in alike], *_bounds(fact)):
+            yield replace(finding, path=(*path, places[finding.path[0]]))
+
+
+def _bounds(fact: str) -> tuple[Decimal | None, Decimal | None]:
+    """The least and the greatest value a fact can have, where there is one."""
+    if fact in MEASURES:
+        return MEASURES[fact].least, MEASURES[fact].most
+    if fact in _FACT_WORDS:
+        return _ZERO, max(_FACT_WORDS[fact])
+    return _ZERO, None

@@ -7,9 +7,10 @@ themselves, which stand beside the models they judge.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 _LONGEST_SHOWN_VALUE = 80
 
@@ -94,3 +95,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name most like `name`, or an empty string when none is alike."""
     matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"did you mean {matches[0]}?" if matches else ""
+
+
+def repeated(path: tuple[str | int, ...], names: Iterable[str]) -> Iterator[Finding]:
+    """A finding for every entry of the list at `path` that stands there a second time."""
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            yield Finding((*path, index), f"{shown(name)} again", f"each once (first as [{first[name]}])")
+        first.setdefault(name, index)
+
+
+def below_another(
+    path: tuple[str | int, ...], value: Any, least: Any, what: str, strictly: bool = False
+) -> Iterator[Finding]:
+    """A finding where the value at `path` is less than another one (`strictly`: not more than it), called `what`."""
+    if value < least or (strictly and value == least):
+        yield Finding(path, str(value), f"{'more than' if strictly else 'at least'} {what}, {least}")

@@ -5,25 +5,30 @@ Here: `retention.yaml`. Not here: who is at risk (`churn.yaml`) and the plans th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.base import Count, Name, Number, Percent, PolicyFile, PolicyModel, Text, WindowDays, setting
+from orchestration.policy.base import (
+    Count,
+    Name,
+    Number,
+    OneLine,
+    Percent,
+    PolicyFile,
+    PolicyModel,
+    Text,
+    WindowDays,
+    setting,
+)
 from orchestration.policy.churn import FACTORS
+from orchestration.policy.health_score import SignalGroups
+from orchestration.policy.problems import Finding, Severity, below_another, repeated
 
 Status = Literal["GREEN", "YELLOW", "RED"]
 ChurnFactor = Literal[FACTORS]
-DecisionSignal = Literal[
-    "competitive",
-    "budget_pressure",
-    "leadership_change",
-    "outage",
-    "feature_request",
-    "rfp",
-    "executive_complaint",
-    "blocker",
-]
+DecisionSignal = Literal[tuple(SignalGroups.model_fields)]
 Urgency = Literal["this_week", "next_30_days"]
 Money = Annotated[Number, Field(ge=0)]
 Points = Annotated[int, Field(strict=True, ge=0, le=100)]
@@ -35,7 +40,7 @@ _OWNER = ("Who does it.", "role")
 _AUDIENCE = ("For whom.", "text")
 
 
-class PlanStep(PolicyModel):
+class PlanStep(OneLine):
     """A step of a retention plan."""
 
     step: Name = setting(*_STEP)
@@ -47,8 +52,11 @@ class PlanStep(PolicyModel):
     due_days: Count = setting("Due so many days after as_of.", "days", le=3660)
     only_with: ChurnFactor = setting("Only where this risk factor is present.", "risk factor", default=None)
 
+    def words(self) -> str:
+        return _step_words(self, f"{self.phase}, due after {self.due_days} d")
 
-class RenewalStep(PolicyModel):
+
+class RenewalStep(OneLine):
     """A step on the way to a renewal."""
 
     step: Name = setting(*_STEP)
@@ -58,6 +66,9 @@ class RenewalStep(PolicyModel):
     audience: Text = setting(*_AUDIENCE)
     days_before_renewal: Count = setting("Due so many days before the renewal.", "days", le=3660)
     only_with: ChurnFactor = setting("Only where this risk factor is present.", "risk factor", default=None)
+
+    def words(self) -> str:
+        return _step_words(self, f"{self.days_before_renewal} d before renewal")
 
 
 class Plans(PolicyModel):
@@ -119,7 +130,7 @@ class Targets(PolicyModel):
     urgent_tickets: Count = setting("Open urgent tickets.", "tickets")
 
 
-class ExecutiveRule(PolicyModel):
+class ExecutiveRule(OneLine):
     """What calls for an executive's decision: a status with much at stake, or a signal."""
 
     decision: Name = setting("The rule's key; each stands once.", "name")
@@ -130,6 +141,11 @@ class ExecutiveRule(PolicyModel):
     within_days: WindowDays = setting("… in so many days.", "days", default=None)
     decision_maker: Text = setting("Who decides.", "role")
     urgency: Urgency = setting("By when.", "this_week or next_30_days")
+
+    def words(self) -> str:
+        of_status = f"{self.final_status} with ARR above {self.arr_above}"
+        when = of_status if self.final_status else f"{self.signal_group} within {self.within_days} d"
+        return f"{self.decision}: {self.title} ({when}; {self.decision_maker}, {self.urgency})"
 
 
 class UrgencyDays(PolicyModel):
@@ -168,3 +184,60 @@ class Retention(PolicyFile):
     targets: Targets = setting("Success metrics.", "settings")
     executives: Executives = setting("Executive decisions.", "settings")
     outreach: Outreach = setting("Timing of outreach.", "settings")
+
+    def lint(self) -> Iterator[Finding]:
+        plans, targets = self.plans, self.targets
+        yield from below_another(("plans", "high_above"), plans.high_above, plans.medium_above, "medium_above", True)
+        for level in ("high", "medium"):
+            yield from repeated(("plans", level), [step.step for step in getattr(plans, level)])
+            yield from _phase_findings(("plans", level), getattr(plans, level))
+        yield from repeated(("renewal", "steps"), [step.step for step in self.renewal.steps])
+        yield from self._renewal_findings()
+        yield from below_another(
+            ("targets", "second_days"), targets.second_days, targets.first_days, "first_days", strictly=True
+        )
+        yield from below_another(
+            ("targets", "second_points"), targets.second_points, targets.first_points, "first_points"
+        )
+        yield from self._decision_findings()
+
+    def _renewal_findings(self) -> Iterator[Finding]:
+        within = self.renewal.within_days
+        for index, step in enumerate(self.renewal.steps):
+            path = ("renewal", "steps", index, "days_before_renewal")
+            days = step.days_before_renewal
+            before = self.renewal.steps[index - 1].days_before_renewal if index else None
+            if before is not None and days > before:
+                yield Finding(path, str(days), f"at most the step before, {before} (days): steps in order")
+            elif days > within:
+                expected = f"at most within_days, {within} (days)"
+                yield Finding(path, str(days), expected, "the step is late before it is seen", Severity.WARNING)
+
+    def _decision_findings(self) -> Iterator[Finding]:
+        decisions, days = self.executives.decisions, self.executives.urgency_days
+        yield from repeated(("executives", "decisions"), [rule.decision for rule in decisions])
+        for index, rule in enumerate(decisions):
+            given = [name for name in _CONDITIONS if getattr(rule, name) is not None]
+            if given not in (_CONDITIONS[:2], _CONDITIONS[2:]):
+                expected = "final_status with arr_above, or signal_group with within_days"
+                yield Finding(("executives", "decisions", index), ", ".join(given) or "no condition", expected)
+        path = ("executives", "urgency_days", "next_30_days")
+        yield from below_another(path, days.next_30_days, days.this_week, "this_week", strictly=True)
+
+
+def _step_words(step: PlanStep | RenewalStep, when: str) -> str:
+    only = f", only with {step.only_with}" if step.only_with else ""
+    return f"{step.step}: {step.action} – {step.purpose} ({step.owner_role} · {step.audience} · {when}{only})"
+
+
+# The first two go together, and the last two.
+_CONDITIONS = ["final_status", "arr_above", "signal_group", "within_days"]
+
+
+def _phase_findings(path: tuple[str | int, ...], steps: tuple[PlanStep, ...]) -> Iterator[Finding]:
+    """What is immediate is due no later than what isn't."""
+    first = min((step.due_days for step in steps if step.phase == "short_term"), default=None)
+    for index, step in enumerate(steps):
+        if first is not None and step.phase == "immediate" and step.due_days > first:
+            expected = f"at most the first short_term step, {first} (days)"
+            yield Finding((*path, index, "due_days"), str(step.due_days), expected)

@@ -29,7 +29,7 @@ from orchestration.policy.base import (
     refuse,
     setting,
 )
-from orchestration.policy.problems import Finding, Severity, nearest, shown
+from orchestration.policy.problems import Finding, Severity, nearest, repeated, shown
 from orchestration.sources.settings import DEFAULT_SOURCE
 from orchestration.sources.streams import STREAMS
 
@@ -253,8 +253,8 @@ class Sources(PolicyFile):
     def lint(self) -> Iterator[Finding]:
         yield from self._stream_findings()
         yield from self._extraction_findings()
-        yield from _repeated(("matching", "legal_forms"), [form.casefold() for form in self.matching.legal_forms])
-        yield from _repeated(("sources",), [f"{source.name} of {source.stream}" for source in self.sources])
+        yield from repeated(("matching", "legal_forms"), [form.casefold() for form in self.matching.legal_forms])
+        yield from repeated(("sources",), [f"{source.name} of {source.stream}" for source in self.sources])
         for index, source in enumerate(self.sources):
             yield from source.lint(("sources", index))
         yield from self._threshold_findings()
@@ -294,7 +294,7 @@ class Sources(PolicyFile):
                 hint = "the stream would be stale between two extractions"
                 yield Finding((*here, "max_age_days"), found, expected, hint, Severity.WARNING)
             known = [source.name for source in self.sources if source.stream == stream] + [DEFAULT_SOURCE]
-            yield from _repeated((*here, "source_order"), settings.source_order)
+            yield from repeated((*here, "source_order"), settings.source_order)
             for index, name in enumerate(settings.source_order):
                 if name not in known:
                     found = f"the unknown source {shown(name)}"
@@ -322,17 +322,9 @@ class Sources(PolicyFile):
                 found = f"the unknown stream {shown(threshold.stream)}"
                 yield Finding((*here, "stream"), found, *_among(threshold.stream, STREAMS))
             scopes.append(f"{threshold.source}, {threshold.stream or 'any stream'}, {threshold.rule or 'any rule'}")
-        yield from _repeated(("thresholds",), scopes)
+        yield from repeated(("thresholds",), scopes)
 
 
 def _among(name: str, known: Any) -> tuple[str, str]:
     """What was expected in place of `name`, and the hint."""
     return f"one of {', '.join(known)}", nearest(name, known)
-
-
-def _repeated(path: tuple[str | int, ...], names: Any) -> Iterator[Finding]:
-    first: dict[str, int] = {}
-    for index, name in enumerate(names):
-        if name in first:
-            yield Finding((*path, index), f"{shown(name)} again", f"each once (first as [{first[name]}])")
-        first.setdefault(name, index)
