@@ -69,6 +69,31 @@ SIGNALS = (
 EARLIER_DAYS = (1, 2, 6, 7, 8, 13, 14, 15, 27, 28, 29, 44, 45, 46)
 EARLIER_SCORES = ("100.0", "90.0", "85.0", "84.9", "70.0", "69.9", "60.0", "50.0", "49.9", "30.0", "0.0", None)
 
+# Values of measures that an earlier run kept.
+KEPT = {
+    "ticket_volume": ("0", "2.999999", "3", "6", "10", "10.000001", None),
+    "escalation_rate": ("0", "1.999999", "2", "5", "10", "10.000001", None),
+    "resolution_hours": ("1", "4", "8", "24", "25", None),
+    "sla_adherence": ("100", "95.000001", "95", "90", "85", "84", None),
+    "csat": ("5", "4.5", "4", "3.5", "1", None),
+    "qbr_attendance": ("100", "99.999999", "75", "50", "0", None),
+    "email_response_hours": ("1", "24", "48", "72", "73", None),
+    "portal_logins": ("5", "4", "2", "1", "0", None),
+    "meeting_acceptance": ("100", "80", "60", "40", "0", None),
+    "capacity_utilisation": ("60", "40", "80", "80.000001", "90", "95", "5", None),
+    "uptime_vs_sla": ("0.05", "0", "-0.1", "-0.5", "-0.500001", None),
+    "service_adoption": ("100", "80", "60", "40", "0", None),
+    "usage_trend": ("7", "5", "-4.999999", "-5", "-15", None),
+    "tenure_years": ("6", "5", "3", "1", "0", "-0.000001"),
+    "expansions": ("3", "2", "1", "0", None),
+    "reference": ("1", "0"),
+    "nps": ("10", "9", "7", "6", None),
+    "tone": ("1", "0.25", "-0.25", "-0.250001", None),
+    "escalations": ("0", "1", "2", "3", None),
+    "competitive": ("0", "1", None),
+    "budget_pressure": ("0", "1", "2", None),
+}
+
 
 class Maker:
     """Makes one world. `random` decides everything, so a seed is a world."""
@@ -89,6 +114,7 @@ class Maker:
         }
         self.calls: list[Row] = []
         self.earlier: list[Row] = []
+        self.earlier_signals: list[Row] = []
         self.mood = 0.5
         self.declining = False
         self.id = ""
@@ -99,9 +125,10 @@ class Maker:
             self._account(f"A{number:04d}")
         self._rates()
         streams = {name: rows for name, rows in self.streams.items() if name not in missing}
-        facts = {name: {"is_stale": True, "is_omitted": True} for name in omitted}
+        old = {"is_stale": True, "age_days": 12, "max_age_days": 8, "on_stale": "omit"}
+        facts = {name: old | {"is_omitted": True} for name in omitted}
         if "invoices" not in omitted:
-            facts["invoices"] = {"is_stale": True}
+            facts["invoices"] = old | {"on_stale": "use_last_known"}
         return World(self.as_of, streams, self.policies, stream_facts=facts)
 
     # -- drawing -------------------------------------------------------------------------------------------------
@@ -470,7 +497,7 @@ class Maker:
     # -- what was known before -------------------------------------------------------------------------------------
 
     def _call(self) -> None:
-        for number in range(self.pick((0, 0, 0, 1, 2))):
+        for number in range(self.pick((0, 0, 0, 1, 2, 3))):
             called = self.pick((-1, 0, 1, 5, 29, 30, 89, 90, 91))
             expires = self.ago(called) + timedelta(days=self.pick((1, 29, 30, 90, 91, 200)))
             self.calls.append(
@@ -480,7 +507,7 @@ class Maker:
                     "status": self.pick(("RED", "YELLOW", "GREEN")),
                     "reason": "Heard it from them",
                     "called_by": "Cas Csm",
-                    "called_on": self.ago(called),
+                    "called_at": self.moment(called),
                     "expires_on": self.pick((expires, expires, self.as_of, self.ago(1), self.ago(-1))),
                 }
             )
@@ -498,6 +525,11 @@ class Maker:
                     "tier": _step(score, (("healthy", 85), ("stable", 70), ("at_risk", 50), ("critical", 0))),
                 }
             )
+
+            if days == EARLIER_DAYS[0]:
+                values = {name: _decimal(self.rung(ladder)) for name, ladder in KEPT.items()}
+                kept = {"as_of_date": self.ago(days), "policy_version": self.policy_version, "account_id": self.id}
+                self.earlier_signals.append(kept | values)
 
     def _rates(self) -> None:
         starts = [row["start_date"] for row in self.streams["contracts"] if row["currency"]]

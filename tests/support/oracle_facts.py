@@ -75,7 +75,8 @@ def share(part: int, whole: int) -> Fraction | None:
 class Facts:
     """The streams of a world as they are seen at `as_of`.
 
-    `omitted` streams are stale ones that aren't read; `earlier` are the kept rows of account_health of runs before.
+    `omitted` streams are stale ones that aren't read. `earlier` are the kept rows of account_health of runs before,
+    `earlier_signals` those of account_signals of the run before.
     """
 
     as_of: date
@@ -83,6 +84,7 @@ class Facts:
     calendar: Row
     omitted: frozenset[str] = frozenset()
     earlier: list[Row] = field(default_factory=list)
+    earlier_signals: list[Row] = field(default_factory=list)
     policy_version: str = ""
 
     def known(self, stream: str) -> bool:

@@ -309,33 +309,44 @@ class HealthOracle:
         return max((row["as_of_date"] for rows in self._earlier_by_account.values() for row in rows), default=None)
 
     def changes(self, account_id: str) -> Row:
-        """Week, month, large_change, newly_at_risk; and since the run before where the policies were the same."""
+        """Against a week and a month ago, and since the run before."""
         now = self.scores[account_id]
         week, month = self.earlier(account_id, 7, 14), self.earlier(account_id, 28, 45)
         change_month = difference(now["score"], month.get("score"))
-        before = [row for row in self._earlier_by_account.get(account_id, []) if row["as_of_date"] == self.run_before]
-        whole = difference(now["score"], before[0].get("score")) if before else None
-        same = bool(before) and before[0]["policy_version"] == self.facts.policy_version
         return {
             "change_week": difference(now["score"], week.get("score")),
             "change_month": change_month,
             "large_change": change_month is not None and abs(change_month) > 15,
             "newly_at_risk": week.get("tier") in ("healthy", "stable") and now["tier"] in ("at_risk", "critical"),
-            # The split under another policy needs that run's measures banded anew: examples test it.
-            "change_from_policy": "split" if whole is not None and not same else whole and Decimal("0.0"),
-            "change_from_data": "split" if whole is not None and not same else whole,
-        }
+        } | self._split_change(account_id)
+
+    def _split_change(self, account_id: str) -> Row:
+        """The change since the run before: what another policy makes of that run's values, and the rest."""
+        rows = self._earlier_by_account.get(account_id, [])
+        before = next((row for row in rows if row["as_of_date"] == self.run_before), {})
+        whole = difference(self.scores[account_id]["score"], before.get("score"))
+        of_policy = None
+        if whole is not None and before["policy_version"] == self.facts.policy_version:
+            of_policy = Decimal("0.0")
+        elif whole is not None:
+            kept = self._kept_values[account_id]
+            of_policy = difference(score_of({name: kept.get(name) for name in MEASURES})["score"], before["score"])
+        return {"change_from_policy": of_policy, "change_from_data": difference(whole, of_policy)}
+
+    @cached_property
+    def _kept_values(self) -> dict[str, Row]:
+        return {row["account_id"]: row for row in self.facts.earlier_signals if row["as_of_date"] == self.run_before}
 
     # -- the CSM's call ------------------------------------------------------------------------------------------
 
     def call(self, account_id: str) -> str | None:
         """The status a CSM set, while it holds."""
         calls = [row for row in self.facts.streams.get("csm_calls", []) if row["account_id"] == account_id]
-        made = [row for row in calls if self.facts.day(row["called_on"]) <= self.facts.as_of]
+        made = [row for row in calls if self.facts.day(row["called_at"]) <= self.facts.as_of]
         if not made:
             return None
-        latest = max(made, key=lambda row: (row["called_on"], row["call_id"]))
-        called_on = self.facts.day(latest["called_on"])
+        latest = max(made, key=lambda row: (row["called_at"], row["call_id"]))
+        called_on = self.facts.day(latest["called_at"])
         until = called_on + timedelta(days=90)
         if latest.get("expires_on") is not None:
             until = min(until, latest["expires_on"])

@@ -1,0 +1,150 @@
+"""The health score of the models against an independent reading of the rules, cell by cell, over random customers.
+
+The oracle knows nothing of the SQL, nor of the policy files; where they differ, one of them misreads the rules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.dbt.customer_outcomes import SETTINGS, Outcome, build, differences, outcome_of, shuffled
+from tests.support.compiled import rows_of
+from tests.support.oracle_health_score import MEASURES, WEIGHTS
+
+EVERYTHING = next(iter(SETTINGS))
+HEALTH_COLUMNS = (
+    *("score", "score_low", "score_high", "confidence", "needs_review", "status", "tier", *WEIGHTS),
+    *(
+        "change_week",
+        "change_month",
+        "large_change",
+        "newly_at_risk",
+        "change_from_policy",
+        "change_from_data",
+        "baseline_points",
+        "baseline_label",
+    ),
+    *("arr", "renewal_date", "days_to_renewal", "customer_until", "csm_status", "final_status"),
+)
+MEASURE_COLUMNS = (*("dimension", "value", "points", "max_points", "is_present", "next_band_gain", "source_records"),)
+
+
+@pytest.fixture(params=list(SETTINGS), ids=list(SETTINGS))
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return outcome_of(request.param, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return outcome_of(EVERYTHING, tmp_path_factory.getbasetemp())
+
+
+def test_the_world_has_every_edge(everything: Outcome) -> None:
+    """A comparison proves little when nothing happens in the world."""
+    health = everything.health
+    for measure, spec in MEASURES.items():
+        found = [values[measure] for values in health.values.values()]
+        bands = Counter("missing" if value is None else spec.fitting(value) for value in found)
+        assert bands.keys() >= set(range(len(spec.bands) + 1)), f"{measure}: {bands}"
+    for column, least in {"status": 3, "tier": 4, "confidence": 2, "csm_status": 4, "baseline_label": 3}.items():
+        assert len({row[column] for row in health.health.values()}) >= least, column
+    for column in ("large_change", "newly_at_risk"):
+        assert Counter(row[column] for row in health.health.values())[True] >= 3, column
+
+
+def test_health(outcome: Outcome) -> None:
+    actual = outcome.published("account_health", "account_id")
+    assert differences(outcome.health.health, actual, HEALTH_COLUMNS) == []
+
+
+def test_measures(outcome: Outcome) -> None:
+    actual = outcome.published("account_health_measures", "account_id", "measure")
+    assert differences(outcome.health.measures, actual, MEASURE_COLUMNS) == []
+
+
+def test_baseline_shows_every_field(outcome: Outcome) -> None:
+    expected = {
+        account_id: {f"baseline_{name}": value for name, (value, _) in fields.items()}
+        | {f"baseline_{name}_points": points for name, (_, points) in fields.items()}
+        for account_id, fields in outcome.health.baseline.items()
+    }
+    assert differences(expected, outcome.published("account_health", "account_id")) == []
+
+
+def test_what_is_absent_is_said(outcome: Outcome) -> None:
+    """Words for every dimension and measure that is missing, and none where nothing is."""
+    for account_id, row in outcome.published("account_health", "account_id").items():
+        absent = any(row[dimension] is None for dimension in WEIGHTS)
+        assert bool(row["missing_dimensions"]) == absent, account_id
+    for key, row in outcome.published("account_health_measures", "account_id", "measure").items():
+        assert bool(row["missing_reason"]) != row["is_present"], key
+
+
+# -- what holds whatever the rules' numbers are ------------------------------------------------------------------
+
+
+def test_points_lie_within_the_maximum(outcome: Outcome) -> None:
+    measures = outcome.published("account_health_measures", "account_id", "measure")
+    for key, row in measures.items():
+        assert row["points"] is None or 0 <= row["points"] <= row["max_points"], key
+        assert row["next_band_gain"] is None or row["next_band_gain"] >= 0, key
+    per_account = Counter()
+    for (account_id, _), row in measures.items():
+        per_account[account_id] += row["max_points"]
+    assert set(per_account.values()) == {Decimal(100)}
+
+
+def test_the_range_holds_the_score(outcome: Outcome) -> None:
+    measures = outcome.published("account_health_measures", "account_id", "measure")
+    missing = Counter(account_id for (account_id, _), row in measures.items() if not row["is_present"])
+    for account_id, row in outcome.published("account_health", "account_id").items():
+        low, score, high = row["score_low"], row["score"], row["score_high"]
+        assert 0 <= low <= high <= 100, account_id
+        assert score is None or low <= score <= high, account_id
+        assert missing[account_id] or low == score == high, account_id
+        assert low < high or not missing[account_id], account_id
+
+
+def test_dimensions_lie_within_their_weight(outcome: Outcome) -> None:
+    for account_id, row in outcome.published("account_health", "account_id").items():
+        for dimension, weight in WEIGHTS.items():
+            assert row[dimension] is None or 0 <= row[dimension] <= weight, (account_id, dimension)
+        if row["confidence"] == "high":
+            total = sum(row[dimension] for dimension in WEIGHTS)
+            assert abs(total - row["score"]) <= Decimal("0.3"), account_id
+
+
+def test_a_better_band_never_lowers_the_score(everything: Outcome, tmp_path: Path) -> None:
+    """Every customer made a reference, every mood lifted: the score rises by what was said one band better adds."""
+    before = everything.published("account_health", "account_id")
+    gain = everything.published("account_health_measures", "account_id", "measure")
+    world = everything.world
+    better = [row | {"reference_customer": True} for row in world.streams["accounts"]]
+    with build(replace(world, streams=world.streams | {"accounts": better}), tmp_path) as con:
+        after = {row["account_id"]: row for row in rows_of(con, "select * from published.account_health")}
+    assert after.keys() == before.keys()
+    risen = 0
+    for account_id, row in before.items():
+        if row["score"] is None:
+            continue
+        rise = after[account_id]["score"] - row["score"]
+        said = gain[account_id, "reference"]["next_band_gain"]
+        assert rise >= 0, account_id
+        assert abs(rise - said) <= Decimal("0.1"), (account_id, rise, said)
+        risen += rise > 0
+    assert risen > 10
+
+
+def test_the_order_of_rows_does_not_matter(everything: Outcome, tmp_path: Path) -> None:
+    with build(shuffled(everything.world), tmp_path) as other:
+        names = "select table_name from information_schema.tables where table_schema = 'published'"
+        tables = [row["table_name"] for row in rows_of(other, names)]
+        assert "account_health" in tables
+        for table in tables:
+            query = f"select * from published.{table} order by all"
+            assert rows_of(other, query) == rows_of(everything.warehouse, query), table
