@@ -325,6 +325,20 @@ _STREAMS = (
         event_column="opened_on",
     ),
     Stream(
+        "csm_calls",
+        (
+            _required("call_id", Kind.ID),
+            *_account_reference(),
+            _required("status", Kind.ENUM, values=("green", "yellow", "red", "withdrawn")),
+            _required("reason", Kind.TEXT),
+            _required("called_by", Kind.TEXT),
+            _required("called_at", Kind.TIMESTAMP),
+            _required("expires_on", Kind.DATE),
+        ),
+        key=("call_id",),
+        event_column="called_at",
+    ),
+    Stream(
         "fx_rates",
         (
             _required("currency", Kind.CURRENCY),

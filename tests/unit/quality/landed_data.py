@@ -47,6 +47,7 @@ def policy_tables() -> dict[str, pa.Table]:
         "health_check_subject_patterns": pa.table(patterns),
         "health_check_not_delivered_statuses": pa.table(statuses),
         "stream_sources": pa.table(sources),
+        "score_settings": pa.table({"call_most_days": pa.array([90], pa.int32())}),
     }
 
 

@@ -59,6 +59,11 @@ def intervention(number: object, **more) -> dict:
     return row | {"opened_on": "2026-05-01"} | more
 
 
+def call(number: object, **more) -> dict:
+    row = {"call_id": f"Q{number}", "account_id": "A1", "status": "red", "reason": "New sponsor", "called_by": "Cas"}
+    return row | {"called_at": "2026-06-01 10:00:00", "expires_on": "2026-06-30"} | more
+
+
 def rate(currency: str, valid_from: str = "2026-01-01", value: object = 2) -> dict:
     return {"currency": currency, "valid_from": valid_from, "rate_to_reporting": value}
 
@@ -265,6 +270,22 @@ def land_others(landing) -> None:
             intervention("nodate", opened_on=None),
         ),
     )
+    landing.land(
+        "csm_calls",
+        [
+            call("noid", call_id=None),
+            call("nostatus", status=None),
+            call("noreason", reason=None),
+            call("nobody", called_by=None),
+            call("nowhen", called_at=None),
+            call("noend", expires_on=None),
+            call("before", expires_on="2026-05-31"),
+            call("sameday", expires_on="2026-06-01"),
+            call("long", expires_on="2026-08-31"),
+            call("longest", expires_on="2026-08-30"),
+            call("back", status="withdrawn", expires_on="2026-05-31"),
+        ],
+    )
 
 
 def usage_rows() -> list[dict]:
@@ -354,6 +375,14 @@ EXPECTED = {
     ("interventions", "intervention_id_present"): ["?"],
     ("interventions", "strategy_present"): ["Vnostrategy"],
     ("interventions", "opened_on_present"): ["Vnodate"],
+    ("csm_calls", "call_id_present"): ["?"],
+    ("csm_calls", "status_present"): ["Qnostatus"],
+    ("csm_calls", "reason_present"): ["Qnoreason"],
+    ("csm_calls", "called_by_present"): ["Qnobody"],
+    ("csm_calls", "called_at_present"): ["Qnowhen"],
+    ("csm_calls", "expires_on_present"): ["Qnoend"],
+    ("csm_calls", "expires_on_or_after_call"): ["Qbefore"],
+    ("csm_calls", "expires_within_limit"): ["Qlong"],
     ("fx_rates", "currency_present"): ["? | 2026-01-01"],
     ("fx_rates", "valid_from_present"): ["JPY | ?"],
     ("fx_rates", "rate_to_reporting_present"): ["CAD | 2026-01-01"],
