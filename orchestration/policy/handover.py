@@ -14,8 +14,8 @@ def extraction_settings(policies: Policies) -> ExtractionSettings:
     values = {
         name: getattr(policies.sources.extraction, name) for name in type(policies.sources.extraction).model_fields
     }
-    seconds = {name: float(values[name]) for name in ("settle_seconds", "lock_wait_seconds")}
-    return ExtractionSettings(**values | seconds)
+    fractional = ("settle_seconds", "whole_again_above_pct", "lock_wait_seconds")
+    return ExtractionSettings(**values | {name: float(values[name]) for name in fractional})
 
 
 def file_sources(policies: Policies) -> tuple[FileSource, ...]:

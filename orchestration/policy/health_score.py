@@ -7,15 +7,13 @@ models).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.bands import Path, Range, band_findings, number_text
+from orchestration.policy.bands import Range, number_text
 from orchestration.policy.base import (
     Number,
     OneLine,
@@ -28,109 +26,12 @@ from orchestration.policy.base import (
     setting,
 )
 from orchestration.policy.health_checks import Segment
-from orchestration.policy.problems import Finding, Severity, below_another, repeated
-
-# An account without a segment takes the values that no segment overrides.
-NO_SEGMENT = "unknown"
-SEGMENTS = ("smb", "mid_market", "enterprise", NO_SEGMENT)
+from orchestration.policy.health_score_lint import lint_health_score
+from orchestration.policy.measures import DIMENSIONS, FACT_WORDS, MEASURES, OTHER_FACTS, THEMES
+from orchestration.policy.problems import Finding
 
 _MOST_POINTS = 1000
 
-
-@dataclass(frozen=True, slots=True)
-class MeasureFacts:
-    """What a measure is, whatever the policy says of it."""
-
-    dimension: str
-    stream: str
-    label: str
-    unit: str
-    decimals: int
-    has_window: bool = True
-    least: Decimal | None = None
-    most: Decimal | None = None
-
-
-_ZERO, _HUNDRED = Decimal(0), Decimal(100)
-
-MEASURES: Mapping[str, MeasureFacts] = MappingProxyType(
-    {
-        "ticket_volume": MeasureFacts("support_quality", "tickets", "ticket volume", "tickets a month", 1, least=_ZERO),
-        "escalation_rate": MeasureFacts(
-            "support_quality", "tickets", "escalation rate", "%", 1, least=_ZERO, most=_HUNDRED
-        ),
-        "resolution_hours": MeasureFacts("support_quality", "tickets", "resolution time", "hours", 1, least=_ZERO),
-        "sla_adherence": MeasureFacts(
-            "support_quality", "tickets", "SLA adherence", "%", 1, least=_ZERO, most=_HUNDRED
-        ),
-        "csat": MeasureFacts("support_quality", "tickets", "CSAT", "points", 2, least=_ZERO),
-        "qbr_attendance": MeasureFacts(
-            "engagement", "activities", "QBR attendance", "%", 1, least=_ZERO, most=_HUNDRED
-        ),
-        "email_response_hours": MeasureFacts(
-            "engagement", "activities", "e-mail response time", "hours", 1, least=_ZERO
-        ),
-        "portal_logins": MeasureFacts("engagement", "usage", "portal logins", "logins a month", 1, least=_ZERO),
-        "meeting_acceptance": MeasureFacts(
-            "engagement", "activities", "meeting acceptance", "%", 1, least=_ZERO, most=_HUNDRED
-        ),
-        "capacity_utilisation": MeasureFacts("product_usage", "usage", "capacity utilisation", "%", 1, least=_ZERO),
-        "uptime_vs_sla": MeasureFacts("product_usage", "usage", "uptime against SLA", "points", 3),
-        "service_adoption": MeasureFacts("product_usage", "usage", "service adoption", "%", 1, least=_ZERO),
-        "usage_trend": MeasureFacts("product_usage", "usage", "usage trend", "%", 1, least=-_HUNDRED),
-        "tenure_years": MeasureFacts("relationship", "accounts", "tenure", "years", 1, has_window=False),
-        "expansions": MeasureFacts(
-            "relationship", "opportunities", "won expansions", "expansions", 0, has_window=False, least=_ZERO
-        ),
-        "reference": MeasureFacts(
-            "relationship", "accounts", "reference customer", "yes or no", 0, False, _ZERO, Decimal(1)
-        ),
-        "nps": MeasureFacts("relationship", "survey_responses", "NPS", "points", 0, least=_ZERO),
-        "tone": MeasureFacts("sentiment", "activities", "tone", "points", 2, least=Decimal(-1), most=Decimal(1)),
-        "escalations": MeasureFacts("sentiment", "tickets", "escalations", "tickets", 0, least=_ZERO),
-        "competitive": MeasureFacts("sentiment", "signals", "competitive signals", "signals", 0, least=_ZERO),
-        "budget_pressure": MeasureFacts("sentiment", "signals", "budget signals", "signals", 0, least=_ZERO),
-    }
-)
-DIMENSIONS = tuple(dict.fromkeys(facts.dimension for facts in MEASURES.values()))
-WINDOWED = tuple(name for name, facts in MEASURES.items() if facts.has_window)
-
-# What themes may ask for beside the measures: how it is called, and its unit.
-OTHER_FACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "days_to_renewal": ("time to renewal", "days"),
-        "tickets_open": ("open tickets", "tickets"),
-        "urgent_tickets_open": ("open urgent tickets", "tickets"),
-        "blocker": ("open blocker", "2 major, 1 minor, 0 none"),
-        "leadership_change": ("leadership change", "1 yes, 0 no"),
-        "competitive_inquiry": ("competitive inquiry", "1 yes, 0 no"),
-        "recent_outage": ("recent outage", "1 yes, 0 no"),
-        "engagement_decline": ("engagement decline", "1 yes, 0 no"),
-        "days_without_login": ("time without a login", "days"),
-        "status_red": ("status RED", "1 yes, 0 no"),
-        "status_yellow": ("status YELLOW", "1 yes, 0 no"),
-    }
-)
-# Facts whose values are words, as numbers.
-_YES_NO = {Decimal(0): "no", Decimal(1): "yes"}
-_FACT_WORDS = {
-    "reference": _YES_NO,
-    "blocker": {Decimal(0): "none", Decimal(1): "minor", Decimal(2): "major"},
-    **{name: _YES_NO for name, (_, unit) in OTHER_FACTS.items() if unit == "1 yes, 0 no"},
-}
-# The worst theme of an account is its root cause; among equals the one named first here.
-THEMES = (
-    "blocker",
-    "onboarding_friction",
-    "support_strain",
-    "usage_decline",
-    "adoption_gap",
-    "disengagement",
-    "relationship_gap",
-    "commercial_risk",
-    "renewal_risk",
-)
-SEVERITIES: Mapping[str, int] = MappingProxyType({"low": 1, "medium": 2, "high": 3})
 
 DimensionName = Literal[DIMENSIONS]
 MeasureName = Literal[tuple(MEASURES)]
@@ -356,9 +257,6 @@ class Baseline(PolicyModel):
     )
 
 
-BASELINE_FIELDS = ("days_to_renewal", "usage_trend", "service_adoption", "tickets_open", "csat", "blocker")
-
-
 class ThemeRule(Range):
     """A part of a fact's range that speaks for a theme."""
 
@@ -371,7 +269,7 @@ class ThemeRule(Range):
     @property
     def phrase(self) -> str:
         """As a sentence has it; a fact that is or isn't so says yes or no."""
-        said = _FACT_WORDS.get(self.fact, {})
+        said = FACT_WORDS.get(self.fact, {})
         return said.get(self.equals) or super().phrase
 
     def words(self) -> str:
@@ -380,14 +278,6 @@ class ThemeRule(Range):
 
 
 ThemeRules = Annotated[tuple[ThemeRule, ...], Field(min_length=1)]
-
-
-def rules_alike(rules: Iterable[ThemeRule]) -> dict[tuple[str, str | None], list[tuple[int, ThemeRule]]]:
-    """Rules of a theme with their places, by fact and lifecycle: among these the first that fits counts."""
-    alike: dict[tuple[str, str | None], list[tuple[int, ThemeRule]]] = {}
-    for place, rule in enumerate(rules):
-        alike.setdefault((rule.fact, rule.lifecycle), []).append((place, rule))
-    return alike
 
 
 class HealthScore(PolicyFile):
@@ -424,51 +314,14 @@ class HealthScore(PolicyFile):
     )
 
     def lint(self) -> Iterator[Finding]:
-        for key, known in (("dimensions", DIMENSIONS), ("measures", MEASURES), ("themes", THEMES)):
-            for name in known:
-                if name not in getattr(self, key):
-                    yield Finding((key, name), "no such key", f"every one of the {key}: {', '.join(known)}")
-        if set(self.dimensions) == set(DIMENSIONS) and set(self.measures) == set(MEASURES):
-            yield from _weight_findings(("dimensions",), self, NO_SEGMENT)
-            for name in MEASURES:
-                yield from _window_findings(("measures", name), name, self.measures[name])
-                yield from _measure_findings(("measures", name), name, self.measures[name])
-            yield from self._override_findings()
-        yield from _cutoff_findings((), self.status, self.tier)
-        yield from below_another(
-            ("confidence", "high_dimensions"),
-            self.confidence.high_dimensions,
-            self.confidence.medium_dimensions,
-            "medium_dimensions",
-            strictly=True,
-        )
-        for period in ("week", "month"):
-            path, days = ("change", f"{period}_oldest_days"), getattr(self.change, f"{period}_days")
-            yield from below_another(path, getattr(self.change, path[-1]), days, f"{period}_days")
-        for group in SignalGroups.model_fields:
-            yield from repeated(("signal_groups", group), getattr(self.signal_groups, group))
-        yield from _baseline_findings(self.baseline)
-        for theme, rules in self.themes.items():
-            yield from _theme_findings(("themes", theme), rules)
+        yield from lint_health_score(self)
 
-    def _override_findings(self) -> Iterator[Finding]:
-        yield from repeated(("overrides",), [override.segment for override in self.overrides])
-        for index, override in enumerate(self.overrides):
-            here: Path = ("overrides", index)
-            if not override.model_fields_set - {"segment"}:
-                yield Finding(here, "nothing that is overridden", "at least one key beside segment")
-            for key in sorted(override.model_fields_set - {"segment"}):
-                if not _says_something(getattr(override, key)):
-                    yield Finding((*here, key), "nothing that is overridden", "at least one key")
-            if override.dimensions:
-                yield from _weight_findings((*here, "dimensions"), self, override.segment)
-            for name, changes in (override.measures or {}).items():
-                path = (*here, "measures", name)
-                if not changes.model_fields_set:
-                    yield Finding(path, "nothing that is overridden", "at least one key")
-                else:
-                    yield from _measure_findings(path, name, _merged(self.measures[name], changes))
-            yield from _cutoff_findings(here, _merged(self.status, override.status), _merged(self.tier, override.tier))
+    def alike_rules(self, theme: str) -> list[list[tuple[int, ThemeRule]]]:
+        """The rules of a theme with their places, those on the same fact and lifecycle together: the first fits."""
+        alike: dict[tuple[str, str | None], list[tuple[int, ThemeRule]]] = {}
+        for place, rule in enumerate(self.themes[theme]):
+            alike.setdefault((rule.fact, rule.lifecycle), []).append((place, rule))
+        return list(alike.values())
 
     def weight(self, segment: str, dimension: str) -> Decimal:
         """The weight of a dimension for the accounts of a segment."""
@@ -496,109 +349,3 @@ def _merged(base, changes):
     if changes is None:
         return base
     return base.model_copy(update={key: getattr(changes, key) for key in changes.model_fields_set})
-
-
-def _says_something(changes: object) -> bool:
-    return bool(changes.model_fields_set if isinstance(changes, PolicyModel) else changes)
-
-
-def _weight_findings(path: Path, policy: HealthScore, segment: str) -> Iterator[Finding]:
-    total = sum(policy.weight(segment, dimension) for dimension in DIMENSIONS)
-    if total != _HUNDRED:
-        where = "" if segment == NO_SEGMENT else f" for {segment}"
-        yield Finding(path, f"weights that sum to {number_text(total)}{where}", "weights that sum to 100")
-
-
-def _window_findings(path: Path, name: str, measure: Measure) -> Iterator[Finding]:
-    if MEASURES[name].has_window and measure.window_days is None:
-        yield Finding((*path, "window_days"), "no such key", "a value (days): how far back the measure looks")
-    elif not MEASURES[name].has_window and measure.window_days is not None:
-        yield Finding((*path, "window_days"), str(measure.window_days), "no window: this measure looks at all there is")
-
-
-def _measure_findings(path: Path, name: str, measure: Measure) -> Iterator[Finding]:
-    here = (*path, "bands")
-    yield from band_findings(here, measure.bands, MEASURES[name].least, MEASURES[name].most)
-    for index, band in enumerate(measure.bands):
-        if band.points > measure.max_points:
-            yield Finding(
-                (*here, index, "points"),
-                number_text(band.points),
-                f"at most max_points, {number_text(measure.max_points)}",
-            )
-    yield from _order_findings(here, measure.bands, "points")
-    best = measure.bands[0].points
-    if best < measure.max_points:
-        yield Finding(
-            (*path, "max_points"),
-            number_text(measure.max_points),
-            f"the points of the best band, {number_text(best)}",
-            "nobody can earn the maximum",
-            Severity.WARNING,
-        )
-
-
-def _order_findings(path: Path, bands: tuple[Band, ...] | tuple[RiskBand, ...], what: str) -> Iterator[Finding]:
-    """The first band that fits is the best one (of risk: the worst), so none after it may be worth more."""
-    for index in range(1, len(bands)):
-        before, points = bands[index - 1].points, bands[index].points
-        if points > before:
-            expected = f"at most the {what} of the band before, {number_text(Decimal(before))}"
-            yield Finding((*path, index, "points"), number_text(Decimal(points)), expected)
-    for index, band in enumerate(bands):
-        before = bands[index - 1].points if index else None
-        if band.points == before or band.points == 0:
-            other = "the band before" if band.points == before else "values that fit no band"
-            yield Finding(
-                (*path, index, "points"),
-                number_text(Decimal(band.points)),
-                f"other {what} than {other}",
-                "the band makes no difference",
-                Severity.WARNING,
-            )
-
-
-def _cutoff_findings(here: Path, status: StatusCutoffs, tier: TierCutoffs) -> Iterator[Finding]:
-    """Each colour and tier needs scores of its own, the last one those below the last cut-off."""
-    for key, cutoffs in (("status", status), ("tier", tier)):
-        names = list(type(cutoffs).model_fields)
-        for name, lower in zip(names, [*names[1:], None], strict=True):
-            value, least = getattr(cutoffs, name), Decimal(0) if lower is None else getattr(cutoffs, lower)
-            if value <= least:
-                what = f"{lower}, {number_text(least)}" if lower else "0"
-                yield Finding((*here, key, name), number_text(value), f"more than {what}")
-
-
-def _baseline_findings(baseline: Baseline) -> Iterator[Finding]:
-    for name in BASELINE_FIELDS:
-        if name != "blocker":
-            bands = getattr(baseline, name)
-            least, most = _bounds(name)
-            yield from band_findings(("baseline", name), bands, least, most)
-            yield from _order_findings(("baseline", name), bands, "risk points")
-    blocker = baseline.blocker
-    yield from below_another(("baseline", "blocker", "major"), blocker.major, blocker.minor, "minor")
-    labels = baseline.labels
-    yield from repeated(("baseline", "labels"), [label.label for label in labels])
-    if labels[0].points_from != 0:
-        yield Finding(("baseline", "labels", 0, "points_from"), str(labels[0].points_from), "0 in the first label")
-    for index in range(1, len(labels)):
-        path = ("baseline", "labels", index, "points_from")
-        before = labels[index - 1].points_from
-        yield from below_another(path, labels[index].points_from, before, "the label before", strictly=True)
-
-
-def _theme_findings(path: Path, rules: tuple[ThemeRule, ...]) -> Iterator[Finding]:
-    for (fact, _), alike in rules_alike(rules).items():
-        places = [place for place, _ in alike]
-        for finding in band_findings((), [rule for _, rule in alike], *_bounds(fact)):
-            yield replace(finding, path=(*path, places[finding.path[0]]))
-
-
-def _bounds(fact: str) -> tuple[Decimal | None, Decimal | None]:
-    """The least and the greatest value a fact can have, where there is one."""
-    if fact in MEASURES:
-        return MEASURES[fact].least, MEASURES[fact].most
-    if fact in _FACT_WORDS:
-        return _ZERO, max(_FACT_WORDS[fact])
-    return _ZERO, None

@@ -134,6 +134,13 @@ class Extraction(PolicyModel):
     )
     threads: Annotated[int, Field(strict=True, ge=1, le=1024)] = setting("Threads the parser may use.", "threads")
     row_group_rows: PositiveCount = setting("Rows in a Parquet row group of the landing zone.", "rows")
+    compare_from_records: Count = setting(
+        "A file of at least so many records is compared with the last one, and only its new lines are read.", "records"
+    )
+    whole_again_above_pct: Annotated[Number, Field(ge=0, le=100)] = setting(
+        "A file is read whole again once more than this changed since it last was.", "% of its records"
+    )
+    whole_again_after: Count = setting("A file is read whole again after so many times that it wasn't.", "times")
     lock_wait_seconds: Annotated[Number, Field(ge=0)] = setting(
         "How long to wait for another extraction of the same stream.", "seconds"
     )

@@ -15,7 +15,8 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from orchestration.policy.bands import Range, intervals
-from orchestration.policy.health_score import (
+from orchestration.policy.health_score import HealthScore, SignalGroups, ThemeRule
+from orchestration.policy.measures import (
     BASELINE_FIELDS,
     DIMENSIONS,
     MEASURES,
@@ -24,9 +25,6 @@ from orchestration.policy.health_score import (
     SEVERITIES,
     THEMES,
     WINDOWED,
-    SignalGroups,
-    ThemeRule,
-    rules_alike,
 )
 from orchestration.policy.models import Policies
 from orchestration.policy.tables.columns import POINTS, Row, Rows, Schemas, column, number, text, whole
@@ -262,7 +260,7 @@ def _baseline_labels(policies: Policies) -> Iterable[Row]:
 
 def _theme_rules(policies: Policies) -> Iterable[Row]:
     for rank, theme in enumerate(THEMES, start=1):
-        for rule_rank, (rule, value_from, value_to) in enumerate(_applied(policies.health_score.themes[theme]), 1):
+        for rule_rank, (rule, value_from, value_to) in enumerate(_applied(policies.health_score, theme), 1):
             label, unit = _fact(rule.fact)
             yield {
                 "theme": theme,
@@ -279,9 +277,9 @@ def _theme_rules(policies: Policies) -> Iterable[Row]:
             }
 
 
-def _applied(rules: Iterable[ThemeRule]) -> Iterator[tuple[ThemeRule, Decimal, Decimal]]:
+def _applied(score: HealthScore, theme: str) -> Iterator[tuple[ThemeRule, Decimal, Decimal]]:
     """The rules with the values each is the first to fit, among those on the same fact and lifecycle."""
-    for alike in rules_alike(rules).values():
+    for alike in score.alike_rules(theme):
         for interval in intervals([rule for _, rule in alike]):
             if interval.band is not None:
                 yield alike[interval.band][1], interval.value_from, interval.value_to
