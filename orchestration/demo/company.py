@@ -1,4 +1,4 @@
-"""Writes the demo company: twelve CSV files of a drop folder and `demo.json`, which says what was planted in them.
+"""Writes the demo company: thirteen CSV files of a drop folder and `demo.json`, which says what was planted in them.
 
 Here: the order of the steps, the writing, and the summary. The rows themselves are made by the SQL of the modules
 beside this one.
@@ -24,7 +24,7 @@ SUMMARY_FILE = "demo.json"
 _CLEAN = (
     base.EXAMPLES, base.COMPANY, dirt.SHARED_NAMES, commerce.CONTRACTS, commerce.ACCOUNTS, commerce.OPPORTUNITIES,
     commerce.INVOICES, commerce.FX_RATES, service.CHECKS, service.ACTIVITIES, service.CONTACTS, service.SIGNALS,
-    service.TICKETS, service.USAGE, service.SURVEYS, service.INTERVENTIONS,
+    service.TICKETS, service.USAGE, service.SURVEYS, service.INTERVENTIONS, service.CALLS,
 )  # fmt: skip
 _DIRTY = (
     dirt.ACCOUNTS, dirt.CONTRACTS, dirt.OPPORTUNITIES, dirt.ACTIVITIES, dirt.CONTACTS, dirt.SIGNALS, dirt.TICKETS,

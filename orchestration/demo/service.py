@@ -521,3 +521,29 @@ select
     root_cause
 from opened;
 """
+
+CALLS = """
+create table out_csm_calls as
+with called as (
+    select
+        'K-' || account_id as call_id,
+        account_id,
+        one_of(words.csms, account_id, 'call') as called_by,
+        as_of() - 1 - pick(account_id, 'called', 60) as called_on,
+        pick(account_id, 'opinion', 3) as opinion
+    from company, words
+    where not is_example and stage <> 'churned' and chance(account_id, 'call', 4)
+)
+select
+    null::varchar as fault,
+    call_id as record_key,
+    call_id,
+    account_id,
+    ['GREEN', 'YELLOW', 'RED'][opinion + 1] as status,
+    ['the sponsor told us they will renew', 'a new head of operations looks at every contract',
+        'they have asked for their data back'][opinion + 1] as reason,
+    called_by,
+    called_on::varchar || 'T09:30Z' as called_at,
+    (called_on + 45)::varchar as expires_on
+from called;
+"""
