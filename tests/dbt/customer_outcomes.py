@@ -6,7 +6,7 @@ Not here: how rows are made (random_customers.py) and what should come of them (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, cached_property
@@ -141,19 +141,14 @@ def shuffled(world: World) -> World:
     return replace(world, streams=streams, earlier_health=earlier, earlier_signals=kept)
 
 
-def differences(
-    expected: dict[Any, Row],
-    actual: dict[Any, Row],
-    columns: Iterable[str] | None = None,
-    *,
-    facts_of: Callable[[Any], Any] = lambda key: "",
-) -> list[str]:
-    """What differs, cell by cell, in words a person can start from; the first few are enough."""
+def assert_same(expected: dict[Any, Row], actual: dict[Any, Row], columns: Iterable[str] | None = None) -> None:
+    """Every row and cell the same; else says what differs, in words a person can start from."""
     found = [f"{key}: missing" for key in expected.keys() - actual.keys()]
     found += [f"{key}: should not be there" for key in actual.keys() - expected.keys()]
     for key in expected.keys() & actual.keys():
         for column in columns or expected[key]:
             ours, oracles = actual[key][column], expected[key][column]
             if ours != oracles:
-                found.append(f"{key} {column}: ours {ours}, oracle's {oracles} {facts_of(key)}")
-    return sorted(found)[:20]
+                found.append(f"{key} {column}: ours {ours}, oracle's {oracles}")
+    listed = "\n".join(sorted(found)[:30])
+    assert not found, f"{len(found)} cells or rows differ:\n{listed}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt.customer_outcomes import SETTINGS, Outcome, build, differences, outcome_of, shuffled
+from tests.dbt.customer_outcomes import SETTINGS, Outcome, assert_same, build, outcome_of, shuffled
 from tests.support.compiled import rows_of
 from tests.support.oracle_health_score import MEASURES, WEIGHTS
 
@@ -59,12 +59,12 @@ def test_the_world_has_every_edge(everything: Outcome) -> None:
 
 def test_health(outcome: Outcome) -> None:
     actual = outcome.published("account_health", "account_id")
-    assert differences(outcome.health.health, actual, HEALTH_COLUMNS) == []
+    assert_same(outcome.health.health, actual, HEALTH_COLUMNS)
 
 
 def test_measures(outcome: Outcome) -> None:
     actual = outcome.published("account_health_measures", "account_id", "measure")
-    assert differences(outcome.health.measures, actual, MEASURE_COLUMNS) == []
+    assert_same(outcome.health.measures, actual, MEASURE_COLUMNS)
 
 
 def test_baseline_shows_every_field(outcome: Outcome) -> None:
@@ -73,7 +73,7 @@ def test_baseline_shows_every_field(outcome: Outcome) -> None:
         | {f"baseline_{name}_points": points for name, (_, points) in fields.items()}
         for account_id, fields in outcome.health.baseline.items()
     }
-    assert differences(expected, outcome.published("account_health", "account_id")) == []
+    assert_same(expected, outcome.published("account_health", "account_id"))
 
 
 def test_what_is_absent_is_said(outcome: Outcome) -> None:

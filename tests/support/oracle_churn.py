@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from tests.support.oracle_facts import Facts, Row, cents, mean, six, total
 from tests.support.oracle_health_score import (
@@ -195,11 +196,6 @@ class ChurnOracle:
 
     # -- retention -----------------------------------------------------------------------------------------------
 
-    def _review(self, account_id: str) -> bool:
-        return (
-            self.health.health[account_id]["final_status"] == "RED" or self.churn[account_id]["churn_probability"] > 70
-        )
-
     @cached_property
     def plans(self) -> dict[tuple[str, str], Row]:
         """By account and step."""
@@ -210,8 +206,9 @@ class ChurnOracle:
                     "phase": "immediate" if days <= 7 else "short_term",
                     "starts_on": as_of,
                     "due_on": as_of + timedelta(days=days),
-                    "requires_review": self._review(account_id),
-                }
+                    "is_overdue": False,
+                    "is_joined": False,
+                } | self._review(account_id)
         for account_id, health in self.health.health.items():
             renewal = health["renewal_date"]
             if renewal is None or health["days_to_renewal"] > 180:
@@ -222,9 +219,21 @@ class ChurnOracle:
                     "phase": "renewal",
                     "starts_on": due,
                     "due_on": due,
-                    "requires_review": account_id in self.churn and self._review(account_id),
-                }
+                    "is_overdue": renewal - timedelta(days=days) < as_of,
+                    "is_joined": days <= 120 and self._probability(account_id) > 60,
+                } | self._review(account_id)
         return result
+
+    def _probability(self, account_id: str) -> Decimal:
+        return self.churn[account_id]["churn_probability"] if account_id in self.churn else Decimal(0)
+
+    def _review(self, account_id: str) -> Row:
+        """Who has to look at an account's steps before they run: an executive, or a person to validate them."""
+        is_doubtful = self._probability(account_id) > 70
+        return {
+            "requires_review": self.health.health[account_id]["final_status"] == "RED" or is_doubtful,
+            "requires_validation": is_doubtful,
+        }
 
     def _plan_steps(self, account_id: str) -> dict[str, int]:
         churn = self.churn[account_id]
@@ -261,20 +270,22 @@ class ChurnOracle:
         return result
 
     @cached_property
-    def metrics(self) -> dict[str, Row]:
-        """By account with a plan: what success is measured by."""
+    def metrics(self) -> dict[tuple[str, str], Row]:
+        """By account with a plan and what success is measured by."""
         result = {}
         for account_id in self.planned:
-            score = self.health.scores[account_id]["score"]
-            result[account_id] = {
-                "score": score,
-                "score_30": min(Decimal(100), score + 15),
-                "score_60": min(Decimal(100), score + 25),
-                "score_renewal": Decimal(80),
-                "qbr_attendance": self.health.values[account_id]["qbr_attendance"],
-                "urgent_tickets_open": self._urgent_open(account_id),
-                "renewal_date": self.health.health[account_id]["renewal_date"],
+            score, renewal = self.health.scores[account_id]["score"], self.health.health[account_id]["renewal_date"]
+            rows = {
+                "score_first": (score, min(Decimal(100), score + 15), self.facts.as_of + timedelta(days=30)),
+                "score_second": (score, min(Decimal(100), score + 25), self.facts.as_of + timedelta(days=60)),
+                "qbr_attendance": (self.health.values[account_id]["qbr_attendance"], Decimal(100), None),
+                "urgent_tickets_open": (self._urgent_open(account_id), Decimal(0), None),
             }
+            if renewal is not None:
+                rows["score_at_renewal"] = (score, Decimal(80), renewal)
+                rows["contract_renewed"] = (Decimal(0), Decimal(1), renewal)
+            for metric, (now, target, due_on) in rows.items():
+                result[account_id, metric] = {"value_now": now, "target": target, "due_on": due_on}
         return result
 
     def _urgent_open(self, account_id: str) -> Decimal | None:
@@ -314,37 +325,50 @@ class ChurnOracle:
     # -- forecast ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def forecast(self) -> dict[tuple[str | None, ...], dict[str, Fraction]]:
-        """By quarter's first day, owner, GEO, region and segment: ARR up for renewal and what becomes of it."""
-        result: dict[tuple[str | None, ...], dict[str, Fraction]] = {}
+    def forecast(self) -> dict[tuple[Any, ...], Row]:
+        """By quarter's first day, owner, GEO, region and segment: ARR up for renewal and what becomes of it.
+
+        A cell is there too where contracts have but ended. Money is exact; it is rounded where it is compared.
+        """
+        result: dict[tuple[Any, ...], Row] = {cell: self._empty_cell() for cell in self.retention}
         for account_id, row in self.health.health.items():
             if row["renewal_date"] is None:
                 continue
-            account = self.facts.accounts[account_id]
-            place = (account.get(name) for name in ("owner_name", "geo", "region", "segment"))
-            cell = result.setdefault(
-                (self.facts.quarter_start(row["renewal_date"]), *place),
-                dict.fromkeys(("arr", "churned", "RED", "YELLOW", "GREEN"), Fraction(0)),
-            )
+            cell = result.setdefault(self._cell(account_id, row["renewal_date"]), self._empty_cell())
             arr = Fraction(row["arr"])
+            cell["accounts"] += 1
             cell["arr"] += arr
+            cell[row["status"]] += arr
             if account_id in self.churn:
                 cell["churned"] += arr * Fraction(self.churn[account_id]["churn_probability"]) / 100
-                cell[row["status"]] += arr
         return result
 
+    @staticmethod
+    def _empty_cell() -> Row:
+        return {"accounts": 0} | dict.fromkeys(("arr", "churned", "RED", "YELLOW", "GREEN", None), Fraction(0))
+
+    def _cell(self, account_id: str, day: date) -> tuple[Any, ...]:
+        account = self.facts.accounts[account_id]
+        place = (account.get(name) or "(none)" for name in ("owner_name", "geo", "region", "segment"))
+        return (self.facts.quarter_start(day), *place)
+
     @cached_property
-    def retention(self) -> dict[tuple[str | None, ...], tuple[Fraction, Fraction, Fraction]]:
-        """By the same keys: what the contracts that ended by as_of were worth a year, and kept, gross and net."""
-        result: dict[tuple[str | None, ...], tuple[Fraction, Fraction, Fraction]] = {}
-        for account_id, account in self.facts.accounts.items():
+    def retention(self) -> dict[tuple[Any, ...], Row]:
+        """By the same keys: how many contracts ended by as_of, how many of them were renewed, and what was kept."""
+        result: dict[tuple[Any, ...], Row] = {}
+        for account_id in self.facts.accounts:
             for contract in self.facts.of("contracts", account_id):
                 if contract["end_date"] > self.facts.as_of:
                     continue
-                place = (account.get(name) for name in ("owner_name", "geo", "region", "segment"))
-                key = (self.facts.quarter_start(contract["end_date"]), *place)
+                cell = result.setdefault(
+                    self._cell(account_id, contract["end_date"]),
+                    dict.fromkeys(("ended", "renewed", "arr", "gross", "net"), Fraction(0)),
+                )
                 old, follower = self.facts.annual(contract), self.facts.follower(contract)
                 new = Fraction(0) if follower is None else self.facts.annual(follower)
-                before = result.get(key, (Fraction(0),) * 3)
-                result[key] = (before[0] + old, before[1] + min(old, new), before[2] + new)
+                cell["ended"] += 1
+                cell["renewed"] += follower is not None
+                cell["arr"] += old
+                cell["gross"] += min(old, new)
+                cell["net"] += new
         return result
