@@ -16,14 +16,22 @@ rules as (
     select * from {{ ref('stg_policy__theme_rules') }}
 ),
 
--- Of the rules of a theme that one fact meets, the most severe speaks.
 met as (
     select
         facts.account_id,
+        facts.fact,
         rules.theme,
         rules.theme_rank,
-        facts.fact,
-        max(rules.severity) as severity
+        rules.severity,
+        coalesce(
+            facts.words,
+            rules.fact_label || ' ' || {{ number_words('facts.value') }}
+            || case when rules.unit in ('%', 'hours') then ' ' || rules.unit else '' end || ' (' || rules.band || ')'
+        ) as evidence,
+        row_number() over (
+            partition by facts.account_id, rules.theme, facts.fact
+            order by rules.severity desc nulls last, rules.value_from nulls first
+        ) as rule_place
     from facts
     inner join standing on facts.account_id = standing.account_id
     inner join accounts on facts.account_id = accounts.account_id
@@ -37,30 +45,18 @@ met as (
                 or rules.lifecycle = accounts.lifecycle
                 or (rules.lifecycle = '!onboarding' and coalesce(accounts.lifecycle, '') <> 'onboarding')
             )
-    group by facts.account_id, rules.theme, rules.theme_rank, facts.fact
 ),
 
-said as (
+-- Of the rules of a theme that one fact meets, the most severe speaks.
+ranked as (
     select
-        met.account_id,
-        met.theme,
-        met.theme_rank,
-        met.severity,
-        met.fact,
-        coalesce(
-            facts.words,
-            rules.fact_label || ' is ' || {{ number_words('facts.value') }}
-            || case when rules.unit = '' then '' else ' ' || rules.unit end || ', ' || rules.band
-        ) as evidence
+        *,
+        row_number() over (
+            partition by account_id, theme
+            order by severity desc nulls last, fact nulls last
+        ) as fact_place
     from met
-    inner join facts on met.account_id = facts.account_id and met.fact = facts.fact
-    inner join rules
-        on
-            met.theme = rules.theme
-            and met.fact = rules.fact
-            and met.severity = rules.severity
-            and facts.value >= rules.value_from
-            and facts.value <= rules.value_to
+    where rule_place = 1
 ),
 
 themes as (
@@ -69,8 +65,9 @@ themes as (
         theme,
         theme_rank,
         max(severity) as severity,
-        {{ join_text('evidence', '; ', ['-severity', 'fact']) }} as evidence
-    from said
+        {{ join_text('evidence', '; ', ['fact_place']) }} as evidence,
+        {{ join_text('case when fact_place <= 2 then evidence end', '; ', ['fact_place']) }} as main_evidence
+    from ranked
     group by account_id, theme, theme_rank
 )
 
@@ -79,6 +76,7 @@ select
     theme,
     cast(severity as int) as severity,
     evidence,
+    main_evidence,
     cast(row_number() over (partition by account_id order by severity desc nulls last, theme_rank nulls last) as int)
         as place
 from themes

@@ -66,7 +66,7 @@ causes as (
     select
         account_id,
         max(case when place = 1 then theme end) as root_cause,
-        max(case when place = 1 then evidence end) as root_evidence,
+        max(case when place = 1 then main_evidence end) as root_evidence,
         {{ join_text('case when place > 1 then theme end', ', ', ['place']) }} as contributing_factors
     from themes
     group by account_id
