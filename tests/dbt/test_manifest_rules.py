@@ -42,6 +42,30 @@ MUST_HAVE = {
         "fiscal_quarter dimension value targets_due completed completed_late past_due missed completion_rate"
         " on_time_rate median_days_to_delivery near_misses influenced_pipeline influenced_won"
     ),
+    "account_churn": (
+        "account_id churn_probability base renewal_addition days_to_renewal leadership_change"
+        " leadership_change_addition leadership_change_evidence budget_pressure budget_pressure_addition"
+        " budget_pressure_evidence competitive_inquiry competitive_inquiry_addition competitive_inquiry_evidence"
+        " recent_outage recent_outage_addition recent_outage_evidence engagement_decline engagement_decline_addition"
+        " engagement_decline_evidence churn_probability_calibrated arr three_year_value expected_loss lifetime_value"
+        " save_probability intervention_priority outreach_due_on"
+    ),
+    "retention_plans": (
+        "account_id step phase action purpose owner_role audience starts_on due_on why requires_review rank"
+    ),
+    "retention_offers": "account_id component offer credit_amount price_lock_years sla_pct why",
+    "retention_success_metrics": "account_id metric value_now target due_on",
+    "executive_decisions": "account_id decision decision_maker urgency due_on why arr rank",
+    "renewal_forecast": (
+        "fiscal_quarter owner_name geo region segment arr_up_for_renewal expected_churned_arr expected_retained_arr"
+        " at_risk_arr_red at_risk_arr_yellow gross_retention_pct net_retention_pct"
+    ),
+    "expansion_pipeline": (
+        "account_id type is_primary current_arr potential_arr close_probability expected_arr priority timing description"
+        " justification qualified plan_limit approaching_limit seat_growth feature_requests high_health"
+        " no_billing_issue responsive rank needs_verification"
+    ),
+    "expansion_stages": "account_id type week stage work starts_on due_on",
     "hygiene_issues": (
         "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
         " last_seen status"
