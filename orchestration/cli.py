@@ -9,12 +9,14 @@ Exit codes: 0 done, 1 the run failed (the last publication is still up), 2 the c
 from __future__ import annotations
 
 import atexit
+import getpass
 import os
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -32,6 +34,7 @@ policies_app = typer.Typer(help="Check and read the policies: every number that 
 app.add_typer(policies_app, name="policies")
 
 FAILED = 1
+NOT_UNDERSTOOD = 2
 
 HomeOption = Annotated[
     Path | None,
@@ -120,6 +123,69 @@ def demo(
     _refresh(settings.model_copy(update={"drop": drop}), day, Cadence.DAILY)
 
 
+@app.command()
+def call(
+    account: Annotated[str, typer.Argument(help="The account: its id, or its name.")],
+    status: Annotated[str | None, typer.Argument(help="GREEN, YELLOW or RED.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day on which the call holds.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who makes the call. Default: the user of this machine.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the account's call back instead.")] = False,
+    home: HomeOption = None,
+    policies: PoliciesOption = None,
+) -> None:
+    """Set the status of an account by hand until a day; the machine's status stands beside it."""
+    from orchestration.operations import calls
+
+    settings = _settings(home=home, policies=policies)
+    rules = _policies(settings)
+    now = datetime.now(UTC)
+    today = now.astimezone(ZoneInfo(rules.calendar.time_zone)).date()
+    found = _account(settings, account, rules)
+    try:
+        if withdraw:
+            if status is not None or until is not None:
+                raise calls.CallError("--withdraw takes the call back as it is, so it goes without status and --until")
+            if not _is_called(settings, found.account_id, today, rules.calendar.time_zone):
+                raise calls.CallError(f"there is no call for {found.account_name} that could be taken back")
+            made = calls.new_call(found, calls.WITHDRAWN, reason or "Taken back", by or _user(), today, now)
+        else:
+            if until is None:
+                raise calls.CallError("a call needs its last day: --until YYYY-MM-DD")
+            made = calls.new_call(
+                found,
+                calls.checked_status(calls.checked_text(status, "status")),
+                calls.checked_text(reason, "reason: --reason TEXT"),
+                calls.checked_text(by or _user(), "name: --by NAME"),
+                calls.checked_until(until.date(), today, rules.health_score.csm_calls.most_days),
+                now,
+            )
+        calls.add_call(settings.operations_path, made)
+    except calls.CallError as error:
+        _not_understood(str(error))
+    who = f"{made.account_name} ({made.account_id})"
+    what = "The call is taken back" if withdraw else f"Called {made.status} until {made.expires_on}"
+    typer.echo(f"{what}: {who}. It counts from the next refresh as of {today} or later.")
+
+
+@app.command("calls")
+def list_calls(home: HomeOption = None, policies: PoliciesOption = None) -> None:
+    """The calls made in this home, and which of them hold today."""
+    from orchestration.operations import calls
+    from orchestration.operations.listing import show_calls
+
+    settings = _settings(home=home, policies=policies)
+    zone = _policies(settings).calendar.time_zone
+    try:
+        made = calls.read_calls(settings.operations_path)
+    except calls.CallError as error:
+        _not_understood(str(error))
+    held = {one.account_id: calls.holding(made, one.account_id, _today(settings), zone) for one in made}
+    show_calls(Console(), [(one, held[one.account_id] == one) for one in made])
+
+
 @policies_app.command("check")
 def policies_check(policies: PoliciesOption = None) -> None:
     """Check every policy file; each problem names file, line, key and what was expected."""
@@ -172,9 +238,51 @@ def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
     show_summary(console, summary, settings)
 
 
-def _today(settings: Settings) -> date:
-    from zoneinfo import ZoneInfo
+def _account(settings: Settings, text: str, rules):
+    """The published account that `text` means; ends the command when there is none."""
+    from orchestration.operations.accounts import UnknownAccountError, find_account
+    from orchestration.publishing.errors import PublishingError
+    from orchestration.publishing.reader import Publication
 
+    try:
+        with Publication.open(settings.published_path) as publication:
+            return find_account(publication, text, rules.sources.matching.legal_forms)
+    except UnknownAccountError as error:
+        _not_understood(str(error))
+    except PublishingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def _is_called(settings: Settings, account_id: str, today: date, zone: str) -> bool:
+    """Whether a call holds: one of this home, or one that was published, from wherever it came."""
+    from orchestration.operations import calls
+    from orchestration.publishing.reader import Publication
+
+    made = calls.read_calls(settings.operations_path)
+    if any(one.account_id == account_id for one in made):
+        return calls.holding(made, account_id, today, zone) is not None
+    with Publication.open(settings.published_path) as publication:
+        return bool(
+            publication.rows(
+                "select 1 as one from account_health where account_id = ? and csm_status is not null", [account_id]
+            )
+        )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def _not_understood(words: str) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(NOT_UNDERSTOOD) from None
+
+
+def _today(settings: Settings) -> date:
     return datetime.now(ZoneInfo(_policies(settings).calendar.time_zone)).date()
 
 

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         return (self.drop.expanduser().resolve()) if self.drop else self.home_path / "drop"
 
     @property
+    def operations_path(self) -> Path:
+        return self.home_path / "operations"
+
+    @property
     def landing_path(self) -> Path:
         return self.home_path / "landing"
 

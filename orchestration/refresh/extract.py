@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.operations import calls
 from orchestration.policy.handover import extraction_settings, file_sources
 from orchestration.refresh.run import Run
 from orchestration.sources.drop import ExtractionOutcome, extract_stream
 from orchestration.sources.errors import SourceError
 from orchestration.sources.landing import LandingZone
+from orchestration.sources.settings import FileSource
 from orchestration.sources.streams import STREAMS
 
 
@@ -29,25 +32,27 @@ class StreamExtraction:
 
 
 def extract(run: Run, stream: str) -> StreamExtraction:
-    """Land what the drop folder holds of `stream`, and leave word of it.
+    """Land what the drop folder holds of `stream`, and what was done in this home, and leave word of it.
 
     A source that can't be read is reported in the result, not raised: what it costs is decided when the stream is
     checked, since an earlier extraction may still serve. A required stream's failure is for the caller to raise.
     """
     with run.timed(f"extract/{stream}"):
-        problem, outcomes, zone = None, (), LandingZone(run.settings.landing_path)
-        try:
-            outcomes = extract_stream(
-                stream,
-                run.settings.drop_path,
-                zone,
-                extraction_settings(run.policies),
-                time_zone=run.policies.calendar.time_zone,
-                reporting_currency=run.policies.calendar.reporting_currency,
-                sources=file_sources(run.policies),
-            )
-        except SourceError as error:
-            problem = str(error)
+        problems_found, outcomes, zone = [], [], LandingZone(run.settings.landing_path)
+        for folder, sources in _places(run, stream):
+            try:
+                outcomes += extract_stream(
+                    stream,
+                    folder,
+                    zone,
+                    extraction_settings(run.policies),
+                    time_zone=run.policies.calendar.time_zone,
+                    reporting_currency=run.policies.calendar.reporting_currency,
+                    sources=sources,
+                )
+            except SourceError as error:
+                problems_found.append(str(error))
+        problem = "; ".join(problems_found) or None
         if problem is None and _is_missing(stream, outcomes, zone):
             problem = _missing(stream, run.settings.drop_path)
         found = tuple(
@@ -67,7 +72,14 @@ def extract(run: Run, stream: str) -> StreamExtraction:
     return result
 
 
-def _is_missing(stream: str, outcomes: tuple[ExtractionOutcome, ...], zone: LandingZone) -> bool:
+def _places(run: Run, stream: str) -> Iterator[tuple[Path, Sequence[FileSource]]]:
+    """Where records of a stream may be: the drop folder, and for calls what the command line wrote."""
+    yield run.settings.drop_path, file_sources(run.policies)
+    if stream == calls.STREAM and run.settings.operations_path.is_dir():
+        yield run.settings.operations_path, [calls.SOURCE]
+
+
+def _is_missing(stream: str, outcomes: Sequence[ExtractionOutcome], zone: LandingZone) -> bool:
     """Whether a stream that a run can't do without has no file now and never had one."""
     nothing_now = all(outcome.status == "absent" for outcome in outcomes)
     return STREAMS[stream].required and nothing_now and not zone.extractions(stream)

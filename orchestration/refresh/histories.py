@@ -18,6 +18,7 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
+from orchestration.policy.measures import MEASURES
 from orchestration.policy.models import Policies
 from orchestration.publishing import durable
 from orchestration.publishing.manifest import TableDescription
@@ -25,31 +26,6 @@ from orchestration.publishing.snapshot import refuse_other_runs
 from orchestration.publishing.sql import identifier, literal, read_parquet
 from orchestration.refresh.run import Run
 from orchestration.warehouse import PUBLISHED
-
-# The measures of the health score in the order of their dimensions; every one has a column in account_signals.
-MEASURES = (
-    "ticket_volume",
-    "escalation_rate",
-    "resolution_hours",
-    "sla_adherence",
-    "csat",
-    "qbr_attendance",
-    "email_response_hours",
-    "portal_logins",
-    "meeting_acceptance",
-    "capacity_utilisation",
-    "uptime_vs_sla",
-    "service_adoption",
-    "usage_trend",
-    "tenure_years",
-    "expansions",
-    "reference",
-    "nps",
-    "tone",
-    "escalations",
-    "competitive",
-    "budget_pressure",
-)
 
 HYGIENE_ISSUES_HISTORY = pa.schema(
     [
@@ -102,9 +78,6 @@ ACCOUNT_SIGNALS_HISTORY = pa.schema(
     ]
 )
 
-# How far back a run looks beside the latest earlier file: the oldest row that a change in a month is read from.
-_MONTH_OLDEST_DAYS = 45
-
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -154,7 +127,8 @@ def earlier_files(root: Path, name: str, as_of: date, policies: Policies) -> lis
     """The files of one history that a run as of `as_of` reads, oldest first; all strictly before it."""
     history = HISTORIES[name]
     earlier = [(day, file) for day, file in _dated_files(history.folder(root)) if day < as_of]
-    first = as_of - timedelta(days=_recent_days(policies)) if history.is_recent_read else as_of
+    recent = policies.health_score.change.month_oldest_days if history.is_recent_read else 0
+    first = as_of - timedelta(days=recent)
     return [file for number, (day, file) in enumerate(earlier, start=1) if day >= first or number == len(earlier)]
 
 
@@ -171,11 +145,7 @@ class PublishedHistories:
         cls, run: Run, keys: Mapping[str, Sequence[str]], descriptions: Mapping[str, TableDescription]
     ) -> PublishedHistories:
         """Those of a run, from the keys and descriptions of the published models they are kept from."""
-        published = {
-            history.published: history
-            for history in HISTORIES.values()
-            if history.published is not None and history.table in keys
-        }
+        published = {history.published: history for history in HISTORIES.values() if history.published is not None}
         return cls(
             {name: history.folder(run.settings.history_path) for name, history in published.items()},
             {name: history_key(keys[history.table], history) for name, history in published.items()},
@@ -203,8 +173,6 @@ def _described(history: History, current: TableDescription) -> TableDescription:
 def keep(run: Run, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Sequence[str]]) -> None:
     """Keep what this run's models made, as the files of its as_of; what an earlier run of that date left goes."""
     for history in HISTORIES.values():
-        if history.table not in keys:
-            continue
         refuse_other_runs(con, history.table, run.run_id)
         folder = history.folder(run.settings.history_path)
         folder.mkdir(parents=True, exist_ok=True)
@@ -229,7 +197,3 @@ def keep(run: Run, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Sequence[s
 
 def _dated_files(folder: Path) -> list[tuple[date, Path]]:
     return sorted((date.fromisoformat(file.stem), file) for file in folder.glob("*.parquet"))
-
-
-def _recent_days(policies: Policies) -> int:
-    return _MONTH_OLDEST_DAYS

@@ -1,0 +1,66 @@
+"""Finding the account that a person means, among the published: by id, exact or normalised name; never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestration.publishing.reader import Publication
+from orchestration.sources.matching import normalise_text
+
+_SUGGESTIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as published."""
+
+    account_id: str
+    account_name: str
+
+
+class UnknownAccountError(LookupError):
+    """No account, or more than one, goes by that name; says which come near."""
+
+
+def find_account(publication: Publication, text: str, legal_forms: Sequence[str]) -> Account:
+    """The scored account that `text` means; raises UnknownAccountError."""
+    wanted = " ".join(text.split())
+    found = _by(publication, "account_id = ?", wanted) or _by(publication, "account_name = ?", wanted)
+    if not found and (name := _normal(wanted, legal_forms)):
+        everybody = _by(publication, "account_name is not null")
+        found = [one for one in everybody if _normal(one.account_name, legal_forms) == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(one.account_id for one in found)
+        raise UnknownAccountError(f'"{wanted}" is the name of {len(found)} accounts; give the id of one: {ids}')
+    raise UnknownAccountError(f'no scored account is called "{wanted}"{_near(publication, wanted)}')
+
+
+def _by(publication: Publication, condition: str, *values: str) -> list[Account]:
+    rows = publication.rows(
+        f"select account_id, account_name from account_health where {condition} order by account_id",  # noqa: S608
+        values,
+    )
+    return [Account(**row) for row in rows]
+
+
+def _near(publication: Publication, wanted: str) -> str:
+    rows = publication.rows(
+        "select account_id, account_name from account_health where account_name is not null"
+        " order by jaro_winkler_similarity(lower(account_name), lower(?)) desc, account_id limit ?",
+        [wanted, _SUGGESTIONS],
+    )
+    names = ", ".join(f"{row['account_name']} ({row['account_id']})" for row in rows)
+    return f"; nearest: {names}" if names else ""
+
+
+def _normal(name: str, legal_forms: Sequence[str]) -> str:
+    """The normalised name, as account matching compares it: case, punctuation and one trailing legal form aside."""
+    text = normalise_text(name)
+    forms = sorted({form for raw in legal_forms if (form := normalise_text(raw))}, key=len, reverse=True)
+    for form in forms:
+        if text.endswith(f" {form}"):
+            return text.removesuffix(f" {form}")
+    return text
