@@ -165,6 +165,8 @@ def _constraint(kind: str, context: dict[str, Any], error: ErrorDetails) -> str:
             return f"at most {context['max_length']} characters"
         case "string_pattern_mismatch":
             return f"text that matches {context['pattern']}"
+        case "decimal_max_places":
+            return f"a number with at most {context['decimal_places']} decimals"
         case "too_short":
             return f"at least {context['min_length']} of them"
     return _EXPECTED_TYPES.get(kind, error["msg"])

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from broken import Case, assert_told
 
 from orchestration.policy.load import check, load_policies
 from orchestration.policy.problems import PolicyError, Severity
 
 OVERRIDES = "overrides: []"
 SOURCES = "sources: []"
-
-
-@dataclass(frozen=True)
-class Case:
-    """`old` becomes `new` in `file`; the problem stands on the line where `at` is then (None: no line)."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    at: str | None
-    key: str
-    found: str
-    expected: str
-    hint: str = ""
 
 
 def override(*lines: str) -> str:
@@ -212,30 +197,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_broken_policy_is_told(folder: Path, case: Case) -> None:
-    path = folder / case.file
-    text = path.read_text(encoding="utf-8")
-    head, separator, tail = text.rpartition(case.old)
-    assert separator, "the case must change the file"
-    broken = head + case.new + tail
-    path.write_text(broken, encoding="utf-8")
-    line = None
-    if case.at is not None:
-        # In what was put in; else the nearest line before it, or after it.
-        start = len(head) if case.at in case.new else head.rfind(case.at)
-        line = broken.count("\n", 0, broken.index(case.at, start if start >= 0 else len(head))) + 1
-
-    with pytest.raises(PolicyError) as raised:
-        load_policies(folder)
-
-    problems = [problem for problem in raised.value.problems if problem.key == case.key]
-    assert problems, f"nothing said of {case.key!r}: {raised.value}"
-    problem = problems[0]
-    assert (problem.file, problem.line) == (case.file, line)
-    assert case.found in problem.found
-    assert case.expected in problem.expected
-    assert case.hint in problem.hint
-    assert str(problem) in str(raised.value)
-    assert {other.file for other in raised.value.problems} == {case.file}
+    assert_told(folder, case)
 
 
 def test_all_problems_of_all_files_come_at_once(folder: Path) -> None:
@@ -321,7 +283,7 @@ def test_a_file_no_model_knows_is_likely_a_typo(folder: Path) -> None:
     stray, missing = check(folder)
 
     assert (stray.file, stray.hint) == ("health_check.yaml", "did you mean health_checks.yaml?")
-    assert "calendar.yaml, health_checks.yaml, publishing.yaml, sources.yaml, account_aliases.csv" in stray.expected
+    assert "calendar.yaml, health_checks.yaml, health_score.yaml, churn.yaml" in stray.expected
     assert (missing.file, missing.found) == (HC, "no such file")
 
 
