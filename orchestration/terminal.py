@@ -77,6 +77,9 @@ def show_summary(console: Console, summary: Summary, settings: Settings) -> None
     console.print(_outcome(summary))
     if summary.candidates:
         console.print(_candidates(summary))
+    console.print(_health(summary))
+    if summary.at_risk:
+        console.print(_at_risk(summary))
     for stream in summary.streams:
         if stream["problem"]:
             console.print(f"[yellow]{stream['stream']}[/]: {escape(stream['problem'])}")
@@ -213,3 +216,41 @@ def _where(summary: Summary, settings: Settings) -> str:
 def _short(path: Path) -> str:
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)
+
+
+_COLOURS = {"GREEN": "green", "YELLOW": "yellow", "RED": "red"}
+
+
+def _coloured(status: str | None) -> str:
+    return f"[{_COLOURS.get(status or '', 'dim')}]{status or 'none'}[/]"
+
+
+def _health(summary: Summary) -> Table:
+    table = Table(title="Health scores")
+    table.add_column("status")
+    for heading in ("accounts", "ARR", "little known", "newly at risk"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    most = max((row["accounts"] for row in summary.health), default=1)
+    for row in summary.health:
+        counts = (f"{row[name]:,}" for name in ("accounts", "arr", "low_confidence", "newly_at_risk"))
+        bar = "█" * max(1, round(30 * row["accounts"] / most))
+        table.add_row(_coloured(row["status"]), *counts, f"[{_COLOURS.get(row['status'] or '', 'dim')}]{bar}[/]")
+    return table
+
+
+def _at_risk(summary: Summary) -> Table:
+    table = Table(title="Where an intervention is worth most")
+    table.add_column("account")
+    for heading in ("score", "churn", "expected loss"):
+        table.add_column(heading, justify="right")
+    table.add_column("why")
+    for row in summary.at_risk:
+        table.add_row(
+            f"{_coloured(row['final_status'])} {escape(row['account_name'])}",
+            f"{row['score']}",
+            f"{row['churn_probability']:.0f} %",
+            f"{row['expected_loss']:,.2f}",
+            escape(row["summary"]),
+        )
+    return table

@@ -14,7 +14,7 @@ from orchestration.sources.drop import unclaimed_files
 
 @dataclass(frozen=True)
 class Summary:
-    """One refresh in figures. `streams`, `issues` and `targets` are small tables of dictionaries."""
+    """One refresh in figures. What is a list of dictionaries is a small table."""
 
     as_of: str
     snapshot: Path
@@ -24,6 +24,8 @@ class Summary:
     issues: list[dict[str, Any]]
     targets: list[dict[str, Any]]
     candidates: list[dict[str, Any]]
+    health: list[dict[str, Any]]
+    at_risk: list[dict[str, Any]]
     unread_files: list[str]
     stages: dict[str, float]
     models: dict[str, float] = field(default_factory=dict)
@@ -49,6 +51,17 @@ def summarise(run: Run) -> Summary:
             'select "rank", account_name, product, status, flag_reason, amount, owner_name'
             ' from health_check_candidates order by "rank" limit 5'
         )
+        health = publication.rows(
+            "select status, count(*)::int as accounts, sum(arr) as arr,"
+            " count_if(confidence = 'low')::int as low_confidence, count_if(newly_at_risk)::int as newly_at_risk"
+            " from account_health group by status"
+            " order by case status when 'GREEN' then 1 when 'YELLOW' then 2 when 'RED' then 3 else 4 end"
+        )
+        at_risk = publication.rows(
+            "select h.account_name, h.score, h.final_status, c.churn_probability, c.expected_loss, h.summary"
+            " from account_churn c join account_health h using (account_id)"
+            " order by c.intervention_priority desc nulls last, h.account_id limit 5"
+        )
         manifest = publication.manifest
     summary = Summary(
         as_of=run.as_of.isoformat(),
@@ -59,6 +72,8 @@ def summarise(run: Run) -> Summary:
         issues=issues,
         targets=targets,
         candidates=candidates,
+        health=health,
+        at_risk=at_risk,
         unread_files=unclaimed_files(run.settings.drop_path, file_sources(run.policies)),
         stages=run.stage_seconds(),
         models=(run.noted("models") or {}).get("seconds", {}),
@@ -72,6 +87,7 @@ def summarise(run: Run) -> Summary:
             "dbt_model_seconds": summary.models,
             "streams": streams,
             "targets": {row["status"]: row["targets"] for row in targets},
+            "scores": {row["status"]: row["accounts"] for row in health},
         },
     )
     return summary
