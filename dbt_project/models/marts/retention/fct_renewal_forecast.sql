@@ -92,7 +92,7 @@ yearly as (
     cross join year_settings
 ),
 
--- Contracts that ended by as_of, in this quarter and in those before it.
+-- Contracts that ended by as_of, in this quarter and in those before it. A credit is nothing that could be kept.
 ended as (
     select
         yearly.contract_id,
@@ -103,7 +103,7 @@ ended as (
         {{ fiscal_quarter_number('yearly.end_date', 'run.fiscal_year_start_month') }} as ended_quarter
     from yearly
     cross join run
-    where yearly.end_date <= run.as_of_date
+    where yearly.end_date <= run.as_of_date and yearly.yearly_amount >= 0
 ),
 
 followers as (
@@ -135,8 +135,9 @@ kept as (
         count(*) as contracts_ended,
         count(followers.contract_id) as contracts_renewed,
         cast(sum(ended.yearly_amount) as decimal(28, 12)) as arr_ended,
-        cast(sum(least(coalesce(followers.yearly_amount, 0), ended.yearly_amount)) as decimal(28, 12)) as arr_kept,
-        cast(sum(coalesce(followers.yearly_amount, 0)) as decimal(28, 12)) as arr_renewed
+        cast(sum(least(greatest(coalesce(followers.yearly_amount, 0), 0), ended.yearly_amount)) as decimal(28, 12))
+            as arr_kept,
+        cast(sum(greatest(coalesce(followers.yearly_amount, 0), 0)) as decimal(28, 12)) as arr_renewed
     from ended
     inner join accounts on ended.account_id = accounts.account_id
     left join followers on ended.contract_id = followers.contract_id and followers.place = 1
