@@ -34,7 +34,7 @@ Chance = Annotated[Percent, Field(gt=0)]
 
 
 class Base(PolicyModel):
-    """The probability that a status begins with."""
+    """The base of each status."""
 
     red: Chance = setting("The base of a RED account.", "% probability")
     yellow: Chance = setting("The base of a YELLOW account.", "% probability")
@@ -42,7 +42,7 @@ class Base(PolicyModel):
 
 
 class Renewal(PolicyModel):
-    """What a renewal that comes near adds."""
+    """When a renewal is near, and which contract it renews."""
 
     soon_days: WindowDays = setting("Fewer days than this to renewal add soon_addition.", "days")
     soon_addition: Percent = setting("What a renewal that soon adds.", "percentage points")
@@ -63,7 +63,7 @@ class Factor(PolicyModel):
 
 
 class LeadershipChange(Factor):
-    """Somebody who decides came or went."""
+    """Signals and contacts that say who decides has changed."""
 
     roles: Annotated[tuple[ContactRole, ...], Field(min_length=1)] = setting(
         "The contacts whose coming and going counts.", "roles of contacts"

@@ -139,14 +139,14 @@ class MeasureOverride(PolicyModel):
 
 
 class StatusOverride(PolicyModel):
-    """The colours' cut-offs that differ."""
+    """Where the colours begin elsewhere; those left out stay."""
 
     green_at_least: Percent = setting(*_CUTOFF["green_at_least"], default=None)
     yellow_at_least: Percent = setting(*_CUTOFF["yellow_at_least"], default=None)
 
 
 class TierOverride(PolicyModel):
-    """The tiers' cut-offs that differ."""
+    """Where the tiers begin elsewhere; those left out stay."""
 
     healthy_at_least: Percent = setting(*_CUTOFF["healthy_at_least"], default=None)
     stable_at_least: Percent = setting(*_CUTOFF["stable_at_least"], default=None)
@@ -192,7 +192,7 @@ class Change(PolicyModel):
 
 
 class Calls(PolicyModel):
-    """CSM calls."""
+    """How long a call holds."""
 
     most_days: WindowDays = setting("How long a call holds at most after it was made.", "days")
 
@@ -214,7 +214,7 @@ class Arr(PolicyModel):
 
 
 class SignalGroups(PolicyModel):
-    """Which types of signals mean what."""
+    """The types of signals of each meaning."""
 
     competitive: SignalTypes = setting("A competitor is looked at.", "signal types")
     budget_pressure: SignalTypes = setting("Money is short, or said to be.", "signal types")

@@ -149,7 +149,7 @@ class ExecutiveRule(OneLine):
 
 
 class UrgencyDays(PolicyModel):
-    """How long an urgency gives."""
+    """The days of each urgency."""
 
     this_week: WindowDays = setting("Due in so many days.", "days")
     next_30_days: WindowDays = setting("Due in so many days.", "days")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import shutil
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from orchestration.policy.document import read_document
 from orchestration.policy.load import load_policies
-from orchestration.policy.models import POLICY_FILES
+from orchestration.policy.models import POLICY_FILES, Policies
+from orchestration.policy.problems import key_path
 
 SHIPPED = Path(__file__).parents[3] / "policies"
 SHAPING = {name: model.file_name for name, model in POLICY_FILES.items() if model.shapes_results}
@@ -74,35 +79,76 @@ def leaves(value: Any, path: tuple = ()) -> list[tuple]:
     return [path]
 
 
-OTHER = {
-    "UTC": "Europe/Berlin",
-    "USD": "EUR",
-    "contract_start": "contract_end",
-    "contract_end": "contract_start",
-    "smb": "enterprise",
-    "declined": "completed",
-    "no_show": "completed",
-}
-# Turning an anchor round needs an offset that lies inside the contract again.
-CHANGEABLE = [
-    path for path in leaves(VALUES) if path[-1] != "anchor" and path != ("health_checks", "not_delivered_statuses", 0)
+READ = {name: read_document(SHIPPED / file)[0].values for name, file in SHAPING.items()}
+READ["health_checks"]["overrides"] = [OVERRIDE]
+READ["health_score"]["overrides"] = [
+    {
+        "segment": "smb",
+        "dimensions": {"sentiment": {"weight": 20}, "engagement": {"weight": 20}},
+        "measures": {"csat": {"max_points": 4, "bands": [{"at_least": 4, "points": 3}]}},
+        "status": {"green_at_least": 85},
+        "tier": {"healthy_at_least": 90},
+    }
 ]
+POLICIES = load_policies(SHIPPED)
 
 
-@pytest.mark.parametrize("path", CHANGEABLE, ids=lambda path: ".".join(map(str, path)))
-def test_any_value_changes_the_version(path: tuple) -> None:
-    values = copy.deepcopy(VALUES)
+def parsed(name: str, values: dict[str, Any]) -> Policies:
+    """The shipped policies with these values of one file: not linted, for one value alone may make no sense."""
+    return POLICIES.model_copy(update={name: POLICY_FILES[name].model_validate(values)})
+
+
+def others(old: Any) -> list[Any]:
+    """Values that may stand where `old` does."""
+    if isinstance(old, bool):
+        return [not old]
+    if isinstance(old, int | Decimal):
+        return [old + 1, old - 1, old / 2]
+    return [{"UTC": "Europe/Berlin", "USD": "EUR"}.get(old, f"{old} too"), f"{old}_too"]
+
+
+def with_another(name: str, path: tuple) -> Policies:
+    """The policies with another value at `path`; what is a choice takes another one of the choices."""
+    values = copy.deepcopy(READ[name])
     holder = values
     for part in path[:-1]:
         holder = holder[part]
     old = holder[path[-1]]
-    if isinstance(old, bool):
-        holder[path[-1]] = not old
-    elif isinstance(old, int):
-        holder[path[-1]] = old + 1
-    else:
-        holder[path[-1]] = OTHER.get(old, f"{old} too")
-    assert version(dumped(values)) != BASE
+    candidates = others(old)
+    while candidates:
+        holder[path[-1]] = candidates.pop(0)
+        try:
+            return parsed(name, values)
+        except ValidationError as error:
+            for details in error.errors():
+                if details["type"] == "literal_error":
+                    choices = re.findall(r"'([^']*)'", details["ctx"]["expected"])
+                    candidates += [choice for choice in choices if choice not in (old, holder[path[-1]])]
+    raise AssertionError(f"nothing else may stand at {path}")
+
+
+LEAVES = [(name, path) for name, values in READ.items() for path in leaves(values)]
+
+
+@pytest.mark.parametrize(("name", "path"), LEAVES, ids=lambda part: part if isinstance(part, str) else key_path(part))
+def test_any_value_changes_the_version(name: str, path: tuple) -> None:
+    assert with_another(name, path).version != parsed(name, READ[name]).version
+
+
+@pytest.mark.parametrize("name", SHAPING)
+def test_each_file_is_part_of_the_version(name: str) -> None:
+    text = (SHIPPED / SHAPING[name]).read_text(encoding="utf-8")
+    edits = {
+        "calendar": ("start_month: 1", "start_month: 2"),
+        "health_checks": ("horizon_quarters: 4", "horizon_quarters: 5"),
+        "health_score": ("green_at_least: 80", "green_at_least: 81"),
+        "churn": ("cap_pct: 95", "cap_pct: 96"),
+        "retention": ("credit_months: 2", "credit_months: 2.5"),
+        "expansion": ("overdue_days: 30", "overdue_days: 31"),
+    }
+    changed = text.replace(*edits[name])
+    assert changed != text
+    assert version({name: changed}) != POLICIES.version
 
 
 def test_an_anchor_changes_the_version() -> None:
