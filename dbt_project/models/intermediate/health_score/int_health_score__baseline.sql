@@ -59,12 +59,12 @@ wide as (
 
 listed as (
     {%- for field in baseline_field_names() %}
-    select
-        account_id,
-        '{{ field }}' as field,
-        {{ field }} as value
-    from wide
-    {{ "union all" if not loop.last }}
+        select
+            account_id,
+            '{{ field }}' as field,
+            {{ field }} as value
+        from wide
+        {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
 
@@ -84,10 +84,11 @@ summed as (
     select
         account_id,
         cast(sum(points) as int) as baseline_points,
-        {%- for field in baseline_field_names() %}
+    {%- for field in baseline_field_names() %}
         cast(max(case when field = '{{ field }}' then value end) as decimal(24, 6)) as {{ field }},
-        cast(max(case when field = '{{ field }}' then points end) as int) as {{ field }}_points{{ "," if not loop.last }}
-        {%- endfor %}
+        cast(max(case when field = '{{ field }}' then points end) as int)
+            as {{ field }}_points{{ "," if not loop.last }}
+    {%- endfor %}
     from pointed
     group by account_id
 )

@@ -32,11 +32,13 @@ edges as (
 compared as (
     select
         earlier.account_id,
-        max(case when earlier.as_of_date <= edges.week_on and earlier.as_of_date >= edges.week_oldest_on
-            then earlier.as_of_date
+        max(case
+            when earlier.as_of_date <= edges.week_on and earlier.as_of_date >= edges.week_oldest_on
+                then earlier.as_of_date
         end) as week_as_of,
-        max(case when earlier.as_of_date <= edges.month_on and earlier.as_of_date >= edges.month_oldest_on
-            then earlier.as_of_date
+        max(case
+            when earlier.as_of_date <= edges.month_on and earlier.as_of_date >= edges.month_oldest_on
+                then earlier.as_of_date
         end) as month_as_of
     from earlier
     cross join edges

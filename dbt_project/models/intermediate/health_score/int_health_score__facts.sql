@@ -93,14 +93,14 @@ inner join signals on baseline.account_id = signals.account_id
 where baseline.blocker > 0
 union all
 {%- for factor in ['leadership_change', 'competitive_inquiry', 'recent_outage', 'engagement_decline'] %}
-select
-    account_id,
-    '{{ factor }}' as fact,
-    cast(1 as decimal(24, 6)) as value,
-    {{ factor }}_evidence as words
-from factors
-where {{ factor }}
-union all
+    select
+        account_id,
+        '{{ factor }}' as fact,
+        cast(1 as decimal(24, 6)) as value,
+        {{ factor }}_evidence as words
+    from factors
+    where {{ factor }}
+    union all
 {%- endfor %}
 select
     usage.account_id,

@@ -11,20 +11,20 @@ measured as (
         account_id,
         'now' as basis,
         segment_key,
-        {%- for measure in score_measure_names() %}
+    {%- for measure in score_measure_names() %}
         {{ measure }},
         {{ measure }}_records{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ ref('int_health_score__values') }}
     union all
     select
         earlier.account_id,
         'before' as basis,
         coalesce(earlier.segment, 'unknown') as segment_key,
-        {%- for measure in score_measure_names() %}
+    {%- for measure in score_measure_names() %}
         earlier.{{ measure }},
         0 as {{ measure }}_records{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ ref('stg_history__account_signals') }} as earlier
     inner join run on earlier.policy_version <> run.policy_version
 ),
@@ -32,15 +32,15 @@ measured as (
 -- One row a measure.
 listed as (
     {%- for measure in score_measure_names() %}
-    select
-        account_id,
-        basis,
-        segment_key,
-        '{{ measure }}' as measure,
-        {{ measure }} as value,
-        {{ measure }}_records as source_records
-    from measured
-    {{ "union all" if not loop.last }}
+        select
+            account_id,
+            basis,
+            segment_key,
+            '{{ measure }}' as measure,
+            {{ measure }} as value,
+            {{ measure }}_records as source_records
+        from measured
+        {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
 

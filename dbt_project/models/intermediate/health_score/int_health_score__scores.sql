@@ -3,7 +3,7 @@ dimensions as (
     select * from {{ ref('int_health_score__dimensions') }}
 ),
 
--- Shares of the 100 points: of those that could be told, and of all with the missing measures at 0 and at their maximum.
+-- Shares of the 100 points: of those that could be told, and of all with missing measures at 0 and at their maximum.
 parts as (
     select
         *,
@@ -26,10 +26,10 @@ summed as (
         {{ to_tenths('sum(score_part)') }} as score,
         {{ to_tenths('sum(low_part)') }} as low,
         {{ to_tenths('sum(high_part)') }} as high,
-        {%- for dimension in score_dimension_names() %}
+    {%- for dimension in score_dimension_names() %}
         cast(max(case when dimension = '{{ dimension }}' then dimension_points end) as decimal(5, 1))
             as {{ dimension }}{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from parts
     group by account_id, basis
 )
@@ -41,7 +41,7 @@ select
     score,
     least(low, coalesce(score, low)) as score_low,
     greatest(high, coalesce(score, high)) as score_high,
-    {%- for dimension in score_dimension_names() %}
+{%- for dimension in score_dimension_names() %}
     {{ dimension }}{{ "," if not loop.last }}
-    {%- endfor %}
+{%- endfor %}
 from summed

@@ -111,7 +111,8 @@ measured as (
         end as portal_logins,
         case
             when customers.activities_known
-                then {{ percentage('activities.meeting_acceptance_accepted', 'activities.meeting_acceptance_meetings') }}
+                then
+                    {{ percentage('activities.meeting_acceptance_accepted', 'activities.meeting_acceptance_meetings') }}
         end as meeting_acceptance,
         case when customers.usage_known then {{ divide_exact('usage.capacity_sum', 'usage.capacity_rows') }} end
             as capacity_utilisation,
@@ -139,7 +140,8 @@ measured as (
         case when customers.opportunities_known then coalesce(opportunities.expansions_won, 0) end as expansions,
         case when customers.reference_customer then 1 else 0 end as reference,
         case when customers.survey_responses_known then surveys.nps end as nps,
-        case when customers.activities_known then {{ divide_exact('activities.tone_sum', 'activities.tone_activities') }}
+        case
+            when customers.activities_known then {{ divide_exact('activities.tone_sum', 'activities.tone_activities') }}
         end as tone,
         case when customers.tickets_known then coalesce(tickets.escalations_tickets, 0) end as escalations,
         case when customers.signals_known then coalesce(signals.competitive_signals, 0) end as competitive,
@@ -178,10 +180,10 @@ select
     account_id,
     segment_key,
     {%- for measure in score_measure_names() %}
-    cast({{ measure }} as decimal(24, 6)) as {{ measure }},
+        cast({{ measure }} as decimal(24, 6)) as {{ measure }},
     {%- endfor %}
-    {%- for measure in score_measure_names() %}
+{%- for measure in score_measure_names() %}
     cast(case when {{ measure }} is null then 0 else coalesce({{ measure }}_records, 0) end as int)
         as {{ measure }}_records{{ "," if not loop.last }}
-    {%- endfor %}
+{%- endfor %}
 from measured

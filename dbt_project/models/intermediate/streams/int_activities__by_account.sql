@@ -82,12 +82,16 @@ select
         as response_hours_now,
     cast(
         count(case
-            when seen.occurred_on >= windows.before_from and seen.occurred_on < windows.now_from then seen.response_hours
+            when
+                seen.occurred_on >= windows.before_from and seen.occurred_on < windows.now_from
+                then seen.response_hours
         end) as int
     ) as responses_before,
     cast(
         sum(case
-            when seen.occurred_on >= windows.before_from and seen.occurred_on < windows.now_from then seen.response_hours
+            when
+                seen.occurred_on >= windows.before_from and seen.occurred_on < windows.now_from
+                then seen.response_hours
         end) as decimal(26, 6)
     ) as response_hours_before
 from seen

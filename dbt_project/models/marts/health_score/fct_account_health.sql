@@ -126,7 +126,7 @@ assembled as (
         judged.status,
         judged.tier,
         {%- for dimension in score_dimension_names() %}
-        judged.{{ dimension }},
+            judged.{{ dimension }},
         {%- endfor %}
         judged.change_week,
         judged.change_month,
@@ -139,8 +139,8 @@ assembled as (
         baseline.baseline_points,
         baseline.baseline_label,
         {%- for field in baseline_field_names() %}
-        baseline.{{ field }} as baseline_{{ field }},
-        baseline.{{ field }}_points as baseline_{{ field }}_points,
+            baseline.{{ field }} as baseline_{{ field }},
+            baseline.{{ field }}_points as baseline_{{ field }}_points,
         {%- endfor %}
         gaps.missing_dimensions,
         sources.stale_sources,

@@ -48,14 +48,14 @@ select
     health.arr,
     health.days_to_renewal,
     {%- for measure in score_measure_names() %}
-    measured.{{ measure }},
+        measured.{{ measure }},
     {%- endfor %}
     case when known.tickets_known then coalesce(tickets.tickets_open, 0) end as tickets_open,
     case when known.tickets_known then coalesce(tickets.urgent_tickets_open, 0) end as urgent_tickets_open,
     case when known.signals_known then coalesce(signals.open_major_blockers, 0) end as open_major_blockers,
     case when known.signals_known then coalesce(signals.open_minor_blockers, 0) end as open_minor_blockers,
     {%- for factor in churn_factor_names() %}
-    factors.{{ factor }} as has_{{ factor }},
+        factors.{{ factor }} as has_{{ factor }},
     {%- endfor %}
     churn.churn_probability
 from health

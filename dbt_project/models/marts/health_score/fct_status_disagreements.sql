@@ -21,7 +21,13 @@ select
     end as call_is,
     case
         when root_cause is null then 'the score is ' || {{ number_words('score') }}
-        else 'the score is ' || {{ number_words('score') }} || ', mainly ' || {{ name_words('root_cause') }} || ': ' || root_evidence
+        else
+            'the score is '
+            || {{ number_words('score') }}
+            || ', mainly '
+            || {{ name_words('root_cause') }}
+            || ': '
+            || root_evidence
     end as machine_reason,
     csm_reason,
     csm_called_by,
