@@ -15,6 +15,10 @@ ROWS_PER_ACCOUNT = {
     "activities": 20,
     "tickets": 8,
     "usage": 27,
+    "contacts": 3,
+    "signals": 1,
+    "survey_responses": 2,
+    "invoices": 4,
 }
 
 
