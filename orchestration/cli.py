@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
+from orchestration.backfill import Every, as_of_dates
 from orchestration.settings import Settings
 
 app = typer.Typer(
@@ -96,6 +97,27 @@ def refresh(
     if drop is not None and not drop.is_dir():
         raise typer.BadParameter(f"{drop} is not a folder; name the folder that holds the files", param_hint="--drop")
     _refresh(settings, as_of.date() if as_of else None, cadence)
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="Earliest as-of date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Latest as-of date.")],
+    every: Annotated[Every, typer.Option(help="How far apart the dates are, counted back from --to.")] = Every.MONTH,
+    drop: Annotated[
+        Path | None,
+        typer.Option(help="Folder with <stream>.csv files or CRM reports. Default: the drop folder of the home."),
+    ] = None,
+    home: HomeOption = None,
+    policies: PoliciesOption = None,
+) -> None:
+    """Refresh as of many dates, the earliest first, so that each finds the history it is compared with."""
+    settings = _settings(home=home, drop=drop, policies=policies)
+    try:
+        days = as_of_dates(first.date(), last.date(), every)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--from") from None
+    _backfill(settings, days)
 
 
 @app.command()
@@ -236,6 +258,32 @@ def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
         show_failure(Console(stderr=True), error, settings)
         raise typer.Exit(FAILED) from None
     show_summary(console, summary, settings)
+
+
+def _backfill(settings: Settings, days: list[date]) -> None:
+    """One refresh a date; a date that fails doesn't stop those after it."""
+    from orchestration.launch import RefreshFailed, launch
+    from orchestration.policy.problems import PolicyError
+    from orchestration.terminal import Reporter, backfill_line, show_failure
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+    failed = []
+    for number, day in enumerate(days, start=1):
+        try:
+            with Reporter(console) as progress:
+                summary = launch(settings, day, Cadence.DAILY.value, progress)
+        except PolicyError as error:
+            show_failure(Console(stderr=True), error, settings)
+            raise typer.Exit(FAILED) from None
+        except RefreshFailed as error:
+            failed.append(day)
+            console.print(f"{number:>4} of {len(days)}  {day}  [red]failed[/]")
+            show_failure(Console(stderr=True), error, settings)
+        else:
+            console.print(f"{number:>4} of {len(days)}  {backfill_line(summary)}")
+    console.print(f"{len(days) - len(failed)} of {len(days)} as-of dates refreshed")
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 def _account(settings: Settings, text: str, rules):

@@ -89,6 +89,13 @@ def show_summary(console: Console, summary: Summary, settings: Settings) -> None
     console.print(Panel(_where(summary, settings), title="Published", border_style="green", expand=False))
 
 
+def backfill_line(summary: Summary) -> str:
+    """One refresh of a backfill in a line: the date, how the accounts score, how long it took."""
+    scores = ", ".join(f"{row['accounts']:,} {_coloured(row['status'])}" for row in summary.health) or "no scores"
+    newly = sum(row["newly_at_risk"] for row in summary.health)
+    return f"{summary.as_of}  {scores}  [dim]{newly:,} newly at risk, {sum(summary.stages.values()):.0f} s[/]"
+
+
 def show_failure(console: Console, error: Exception, settings: Settings) -> None:
     """Why nothing was published, and that readers still have what they had."""
     reasons = getattr(error, "reasons", None) or [str(error)]
