@@ -22,7 +22,8 @@ def as_of_dates(first: date, last: date, every: Every) -> list[date]:
     """The dates from `first` to `last`, both among them where they fit, the earliest first.
 
     They are counted back from `last`, since that is the date people mean: months keep its day, or the month's last day
-    where it has none of that number, and a last day of a month gives last days. Raises ValueError when `first` is later.
+    where it has none of that number, and a last day of a month gives last days. Raises ValueError when `first` is the
+    later one.
     """
     if first > last:
         raise ValueError(f"a backfill goes from an earlier date to a later one, not from {first} to {last}")
