@@ -162,9 +162,11 @@ def _copy(
     # FREEZE: a reader's transaction that began before the load and first looks after the swap sees these rows too;
     # without it the tables would be empty for that reader.
     statement = sql.SQL("copy {} from stdin (format csv, freeze)").format(target)
+    rows = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in batches:
+            rows += batch.num_rows
             buffer = pa.BufferOutputStream()
             csv.write_csv(batch, buffer, write_options=_CSV)
             copy.write(memoryview(buffer.getvalue()))
-    return cursor.rowcount
+    return rows

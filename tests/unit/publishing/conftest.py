@@ -40,6 +40,25 @@ def warehouse(run_id: str, rows: int = 5) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A folder of history files, empty so far; `keep_day` fills it."""
+    folder = tmp_path / "history" / "scores"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def keep_day(folder: Path, day: date, rows: int = 2, value: str = "kept", more: str = "") -> Path:
+    """Keep (again) so many rows of one as_of, as a run does: by rename."""
+    file, building = folder / f"{day}.parquet", folder / ".building"
+    duckdb.execute(
+        f"copy (select date '{day}' as as_of_date, 'A' || i as account_id, '{value}' as value,"
+        f" (i * 1.5)::decimal(5, 1) as score{more} from range({rows}) r(i)) to '{building}' (format parquet)"
+    )
+    building.replace(file)
+    return file
+
+
+@pytest.fixture
 def published_dir(tmp_path: Path) -> Path:
     return tmp_path / "published"
 

@@ -22,6 +22,7 @@ from orchestration.publishing.snapshot import publish_snapshot
 from tests.support.postgres import PASSWORD
 from tests.support.postgres import postgres_database as postgres_database
 from tests.support.postgres import postgres_url as postgres_url
+from tests.unit.publishing.conftest import keep_day
 
 _ODD_VALUES = """
     select 1::bigint as id, true as flag, 12.3456::decimal(19, 4) as money, date '2026-02-28' as day,
@@ -309,6 +310,177 @@ def test_one_publisher_at_a_time(publish, postgres_database):
         other.execute("select pg_advisory_lock(hashtextextended('account-health publishing published', 0))")
         with pytest.raises(PublishingError, match="another process has been publishing"):
             publish_postgres(postgres_database, snapshot, lock_timeout=0.05)
+
+
+# Histories
+
+APRIL, MAY, JUNE = date(2026, 4, 30), date(2026, 5, 31), date(2026, 6, 30)
+
+
+@pytest.fixture
+def publish_history(publish, kept, postgres_database):
+    """Publish the small warehouse and the history as it is kept; gives how many rows of the history were loaded."""
+
+    def run(number: int) -> int:
+        snapshot = publish(number, history={"scores_history": kept})
+        outcome = publish_postgres(postgres_database, snapshot)
+        return outcome.rows_loaded - sum(
+            table.rows for table in snapshot.manifest.tables.values() if not table.is_history
+        )
+
+    return run
+
+
+def history_rows(url: str) -> list[tuple]:
+    return query(
+        url, "select as_of_date, count(*), min(value) from published.scores_history group by as_of_date order by 1"
+    )
+
+
+def chunk_tables(url: str) -> list[str]:
+    return [
+        row[0]
+        for row in query(
+            url, "select tablename from pg_tables where schemaname = 'published_history_chunks' order by 1"
+        )
+    ]
+
+
+def test_of_a_history_only_what_is_new_or_changed_is_loaded(publish_history, kept, postgres_database):
+    for day in (APRIL, MAY):
+        keep_day(kept, day, rows=10)
+    assert publish_history(1) == 20
+    keep_day(kept, JUNE, rows=3)
+    assert publish_history(2) == 3
+    assert publish_history(3) == 0
+    keep_day(kept, MAY, rows=4, value="again")
+    assert publish_history(4) == 4
+    assert history_rows(postgres_database) == [(APRIL, 10, "kept"), (MAY, 4, "again"), (JUNE, 3, "kept")]
+
+
+def test_an_as_of_that_comes_late_is_loaded_alone(publish_history, kept, postgres_database):
+    keep_day(kept, JUNE, rows=5)
+    publish_history(1)
+    keep_day(kept, APRIL, rows=2)
+    assert publish_history(2) == 2
+    assert history_rows(postgres_database) == [(APRIL, 2, "kept"), (JUNE, 5, "kept")]
+
+
+def test_days_of_a_month_that_is_over_become_one_chunk(publish_history, kept, postgres_database):
+    for day in (1, 2, 3):
+        keep_day(kept, date(2026, 5, day))
+    publish_history(1)
+    assert len(chunk_tables(postgres_database)) == 3
+    keep_day(kept, date(2026, 6, 1))
+    assert publish_history(2) == 4 * 2
+    # The three days stay for one more publication, as what it reads from always does.
+    assert len(chunk_tables(postgres_database)) == 3 + 2
+    publish_history(3)
+    assert len(chunk_tables(postgres_database)) == 2
+    assert [row[1] for row in history_rows(postgres_database)] == [2, 2, 2, 2]
+
+
+def test_a_query_for_one_as_of_reads_its_chunk_alone(publish_history, kept, postgres_database):
+    for day in (APRIL, MAY, JUNE):
+        keep_day(kept, day)
+    publish_history(1)
+    plan = query(postgres_database, "explain select * from published.scores_history where as_of_date = '2026-05-31'")
+    assert sum("Seq Scan on" in row[0] for row in plan) == 1
+
+
+def test_grants_on_a_history_stay(publish_history, kept, postgres_database):
+    keep_day(kept, MAY)
+    publish_history(1)
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute("grant select on published.scores_history to public")
+    keep_day(kept, MAY, rows=7)
+    publish_history(2)
+    granted = "select count(*) from information_schema.role_table_grants where table_name = 'scores_history'"
+    assert query(postgres_database, f"{granted} and grantee = 'PUBLIC'") == [(1,)]
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("set role account_health_reader")
+        assert connection.execute("select count(*) from published.scores_history").fetchall() == [(7,)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"select * from published_history_chunks.{chunk_tables(postgres_database)[0]}")
+
+
+def test_files_of_an_older_version_lack_the_columns_added_last(publish_history, kept, postgres_database):
+    keep_day(kept, MAY)
+    publish_history(1)
+    keep_day(kept, JUNE, more=", 'new' as added, [1, 2] as list")
+    publish_history(2)
+    assert query(postgres_database, "select as_of_date, added, list from published.scores_history order by 1, 2") == [
+        (MAY, None, None),
+        (MAY, None, None),
+        (JUNE, "new", [1, 2]),
+        (JUNE, "new", [1, 2]),
+    ]
+
+
+def test_a_transaction_older_than_the_load_sees_the_new_history_whole(publish_history, kept, postgres_database):
+    keep_day(kept, MAY, rows=2)
+    publish_history(1)
+    with psycopg.connect(postgres_database) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("select 1")
+        keep_day(kept, MAY, rows=3, value="again")
+        keep_day(kept, JUNE, rows=4)
+        publish_history(2)
+        assert reader.execute("select run_id from published.publication").fetchall() == [("run00002-of-tests",)]
+        found = reader.execute("select as_of_date, count(*) from published.scores_history group by 1 order by 1")
+        assert found.fetchall() == [(MAY, 3), (JUNE, 4)]
+
+
+def test_the_swap_waits_for_a_transaction_that_reads_a_history(publish_history, kept, postgres_database):
+    keep_day(kept, JUNE, rows=2)
+    publish_history(1)
+    keep_day(kept, JUNE, rows=9)
+    publisher = threading.Thread(target=lambda: publish_history(2))
+    with psycopg.connect(postgres_database) as reader:
+        assert reader.execute("select count(*) from published.scores_history").fetchall() == [(2,)]
+        publisher.start()
+        time.sleep(1.0)
+        assert reader.execute("select count(*) from published.scores_history").fetchall() == [(2,)]
+        assert reader.execute("select run_id from published.publication").fetchall() == [("run00001-of-tests",)]
+    publisher.join()
+    assert history_rows(postgres_database) == [(JUNE, 9, "kept")]
+
+
+def test_a_failure_while_a_history_is_loaded_leaves_nothing_behind(
+    publish_history, kept, postgres_database, monkeypatch
+):
+    keep_day(kept, MAY)
+    publish_history(1)
+    before = chunk_tables(postgres_database)
+    keep_day(kept, JUNE)
+
+    def broken(*arguments, **more):
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_load.csv, "write_csv", broken)
+        with pytest.raises(ConnectionResetError):
+            publish_history(2)
+    assert chunk_tables(postgres_database) == before
+    assert publish_history(3) == 2
+
+
+def test_a_history_no_longer_published_goes(publish_history, publish, kept, postgres_database):
+    keep_day(kept, MAY)
+    publish_history(1)
+    assert publish_postgres(postgres_database, publish(2)).dropped_tables == ["scores_history"]
+    publish_postgres(postgres_database, publish(3))
+    assert chunk_tables(postgres_database) == []
+
+
+def test_a_schema_of_somebody_else_is_left_alone(publish_history, kept, postgres_database):
+    keep_day(kept, MAY)
+    with psycopg.connect(postgres_database) as other:
+        other.execute("create schema published_history_chunks")
+        other.execute("create table published_history_chunks.mine (one int)")
+    with pytest.raises(PublishingError, match="isn't one that publishing made"):
+        publish_history(1)
+    assert chunk_tables(postgres_database) == ["mine"]
 
 
 @pytest.mark.parametrize(

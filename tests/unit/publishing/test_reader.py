@@ -10,6 +10,7 @@ import pytest
 from orchestration.publishing.errors import NothingPublishedError, PublishingError
 from orchestration.publishing.reader import Publication
 from orchestration.publishing.retention import prune
+from tests.unit.publishing.conftest import AS_OF, keep_day
 
 
 @pytest.mark.parametrize("load", [False, True])
@@ -120,3 +121,20 @@ def test_retention_touches_nothing_but_snapshots(publish, published_dir):
 def test_retention_keeps_at_least_one(published_dir):
     with pytest.raises(PublishingError, match="at least 1"):
         prune(published_dir, keep=0)
+
+
+def test_histories_are_read_where_they_lie(publish, published_dir, kept):
+    keep_day(kept, AS_OF, rows=3)
+    publish(1, history={"scores_history": kept})
+    with Publication.open(published_dir, load=True) as publication:
+        assert publication.rows("select count(*) as n from scores_history") == [{"n": 3}]
+        kinds = publication.rows(
+            "select table_name, table_type from information_schema.tables where table_schema = 'published'"
+        )
+        assert {row["table_name"]: row["table_type"] for row in kinds} == {
+            "accounts": "BASE TABLE",
+            "publication": "BASE TABLE",
+            "scores": "BASE TABLE",
+            "scores_history": "VIEW",
+            "totals": "BASE TABLE",
+        }

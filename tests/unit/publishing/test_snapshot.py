@@ -20,8 +20,8 @@ from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import TableDescription, current_snapshot_id, make_snapshot_id
 from orchestration.publishing.parquet import seal
 from orchestration.publishing.reader import Publication
-from orchestration.publishing.snapshot import publish_snapshot
-from tests.unit.publishing.conftest import AS_OF, warehouse
+from orchestration.publishing.snapshot import publish_snapshot, renew_histories
+from tests.unit.publishing.conftest import AS_OF, keep_day, warehouse
 
 # Every durable operation of a publication, as the tests count them.
 _OPERATIONS = ("sync_file", "sync_directory", "write_text", "move")
@@ -173,9 +173,7 @@ def test_a_transaction_of_the_caller_goes_on(published_dir):
         assert con.execute("from main.more").fetchall() == [(1,)]
 
 
-def test_history_is_linked_and_measured_once(publish, tmp_path, monkeypatch):
-    kept = tmp_path / "history"
-    kept.mkdir()
+def test_history_is_linked_and_measured_once(publish, kept, monkeypatch):
     for day in (28, 29):
         duckdb.execute(f"copy (select {day} as day) to '{kept}/2026-06-{day}.parquet' (format parquet)")
     first = publish(1, history={"scores_history": kept})
@@ -194,6 +192,101 @@ def test_history_is_linked_and_measured_once(publish, tmp_path, monkeypatch):
             {"day": 29, "added": None},
             {"day": 30, "added": "new"},
         ]
+
+
+def test_a_history_ends_with_the_as_of_of_its_snapshot(publish, kept):
+    for day in (AS_OF - timedelta(days=1), AS_OF, AS_OF + timedelta(days=1)):
+        keep_day(kept, day)
+    snapshot = publish(1, history={"scores_history": kept})
+    table = snapshot.manifest.tables["scores_history"]
+    assert [file.path for file in table.files] == [
+        "scores_history/2026-06-29.parquet",
+        "scores_history/2026-06-30.parquet",
+    ]
+
+
+def test_a_history_tells_what_it_is(publish, kept):
+    keep_day(kept, AS_OF)
+    about = {"scores_history": TableDescription(description="All of them", columns={"score": "Points"})}
+    keys = {"scores_history": ("as_of_date", "account_id")}
+    table = publish(1, history={"scores_history": kept}, descriptions=about, keys=keys).manifest.tables[
+        "scores_history"
+    ]
+    assert table.is_history
+    assert (table.key, table.description) == (("as_of_date", "account_id"), "All of them")
+    assert {column.name: column.description for column in table.columns}["score"] == "Points"
+
+
+def test_a_file_that_is_not_of_a_history_is_said(publish, kept):
+    keep_day(kept, AS_OF).rename(kept / "copy of june.parquet")
+    with pytest.raises(PublishingError, match=r"copy of june.parquet is no file of a history"):
+        publish(1, history={"scores_history": kept})
+
+
+def renewed(published_dir: Path, kept: Path, minute: int = 30):
+    return renew_histories(
+        published_dir,
+        {"scores_history": kept},
+        moment=datetime(2026, 7, 1, 6, minute),
+        keys={"scores_history": ("as_of_date", "account_id")},
+        descriptions={},
+    )
+
+
+def test_the_current_tables_are_published_again_with_what_became_known(publish, published_dir, kept):
+    keep_day(kept, AS_OF, rows=2)
+    first = publish(1, rows=7, history={"scores_history": kept})
+    beside = publish(2, rows=3, as_of=AS_OF - timedelta(days=30), make_current=False)
+    keep_day(kept, AS_OF - timedelta(days=30), rows=3)
+    again = renewed(published_dir, kept)
+    assert current_snapshot_id(published_dir) == again.snapshot_id > beside.snapshot_id > first.snapshot_id
+    assert again.manifest.run_id == first.manifest.run_id
+    assert (again.folder / "accounts.parquet").samefile(first.folder / "accounts.parquet")
+    with Publication.open(published_dir) as publication:
+        assert publication.rows("select count(*) as n from accounts") == [{"n": 7}]
+        assert publication.rows("select count(*) as n from scores_history") == [{"n": 5}]
+        assert publication.rows("select snapshot_id, run_id, as_of_date, tables, rows from publication") == [
+            {
+                "snapshot_id": again.snapshot_id,
+                "run_id": "run00001-of-tests",
+                "as_of_date": AS_OF,
+                "tables": 4,
+                "rows": 7 + 14 + 1 + 5,
+            }
+        ]
+
+
+def test_a_snapshot_keeps_the_history_it_was_made_with(publish, published_dir, kept):
+    keep_day(kept, AS_OF, value="first")
+    first = publish(1, history={"scores_history": kept})
+    keep_day(kept, AS_OF, value="again")
+    renewed(published_dir, kept)
+    with Publication.open_snapshot(first.folder) as publication:
+        assert publication.rows("select distinct value from scores_history") == [{"value": "first"}]
+    with Publication.open(published_dir) as publication:
+        assert publication.rows("select distinct value from scores_history") == [{"value": "again"}]
+
+
+def test_histories_can_not_be_renewed_before_the_first_publication(published_dir, kept):
+    with pytest.raises(PublishingError, match="nothing is published"):
+        renewed(published_dir, kept)
+
+
+def test_a_failure_while_renewing_leaves_the_former_publication(publish, published_dir, kept, monkeypatch):
+    keep_day(kept, AS_OF)
+    first = publish(1, history={"scores_history": kept})
+    operations = count_operations(monkeypatch, lambda: renewed(published_dir, kept, 20))
+    assert operations > 4
+    standing = current_snapshot_id(published_dir)
+    assert standing != first.snapshot_id
+    for nth in range(1, operations):
+        with monkeypatch.context() as patch:
+            fail_at(patch, nth, [])
+            with pytest.raises(OSError, match="no space left"):
+                renewed(published_dir, kept, 30 + nth)
+        assert current_snapshot_id(published_dir) == standing
+        with Publication.open(published_dir) as publication:
+            assert publication.rows("select count(*) as n from accounts") == [{"n": 5}]
 
 
 def count_operations(monkeypatch, run) -> int:
