@@ -146,6 +146,34 @@ def demo(
 
 
 @app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="The account: its id, or its name.")],
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date it is to be explained for. Default: the newest.")
+    ] = None,
+    home: HomeOption = None,
+    policies: PoliciesOption = None,
+) -> None:
+    """Everything published of one account: score, measures, causes, churn, what to do, and the sources of it all."""
+    from orchestration.explain.brief import show_brief
+    from orchestration.explain.facts import NoSuchDateError, facts_of
+    from orchestration.operations.accounts import UnknownAccountError
+    from orchestration.publishing.errors import PublishingError
+
+    settings = _settings(home=home, policies=policies)
+    forms = _policies(settings).sources.matching.legal_forms
+    try:
+        facts = facts_of(settings.published_path, account, as_of.date() if as_of else None, forms)
+    except (UnknownAccountError, NoSuchDateError) as error:
+        _not_understood(str(error))
+    except PublishingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+    # A page is wide where nobody sees its edges.
+    show_brief(Console(width=None if sys.stdout.isatty() else 160), facts)
+
+
+@app.command()
 def call(
     account: Annotated[str, typer.Argument(help="The account: its id, or its name.")],
     status: Annotated[str | None, typer.Argument(help="GREEN, YELLOW or RED.")] = None,
