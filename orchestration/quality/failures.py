@@ -73,8 +73,8 @@ def select_failures(
     )
 
 
-def sample(con: duckdb.DuckDBPyConnection, table: Sql) -> tuple[dict[str, object], ...]:
-    """Up to ten failing rows, always the same ones for the same data."""
+def sample(con: duckdb.DuckDBPyConnection, table: Sql, places: Sql | None = None) -> tuple[dict[str, object], ...]:
+    """Up to ten failing rows, always the same ones for the same data; `places` says where in their files they stand."""
     cursor = con.execute(
         compose(
             "select {columns} from {table} order by _extraction_id, _row, record_key, column_name, actual limit {rows}",
@@ -83,7 +83,16 @@ def sample(con: duckdb.DuckDBPyConnection, table: Sql) -> tuple[dict[str, object
             rows=literal(SAMPLE_ROWS),
         )
     )
-    return tuple(dict(zip(_SAMPLE_COLUMNS, row, strict=True)) for row in cursor.fetchall())
+    rows = [dict(zip(_SAMPLE_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    numbers = [row["_row"] for row in rows if row["_row"] is not None]
+    if places is None or not numbers:
+        return tuple(rows)
+    found = con.execute(
+        compose("select _extraction_id, _row, place from {places} where list_contains($1, _row)", places=places),
+        [numbers],
+    ).fetchall()
+    by_row = {(extraction_id, number): place for extraction_id, number, place in found}
+    return tuple(row | {"_row": by_row.get((row["_extraction_id"], row["_row"]), row["_row"])} for row in rows)
 
 
 def _bound(rule: Rule, context: Mapping[str, object]) -> dict[str, object]:

@@ -28,12 +28,14 @@ from orchestration.quality.suites import Rule, Suite
 from orchestration.quality.views import (
     Candidate,
     CheckContext,
+    Extraction,
     checked_view,
     column_problems,
     create_used_view,
     create_views,
     note_extractions,
     open_connection,
+    places_view,
 )
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Stream
@@ -104,6 +106,7 @@ class LandedChecks:
 
     streams: Mapping[str, StreamChecks]
     row_failures: Path
+    row_effects: Path
     account_matches: Path
     rules: Path
     known: Path
@@ -172,7 +175,7 @@ class _Judge:
         self._work_dir = work_dir
         self._thresholds = thresholds
         self._source_ranks = self._read_source_ranks()
-        self._name_files: dict[str, list[Path]] = {}
+        self._named: dict[str, list[Extraction]] = {}
 
     def run(self, started: float) -> LandedChecks:
         self._con.execute(
@@ -227,7 +230,7 @@ class _Judge:
             # An older extraction may use names that the newest didn't.
             if stream.refers_to_account:
                 self._collect_names(stream, _newest(left))
-                match_names(self._con, self._matching, self._name_files)
+                match_names(self._con, self._matching, self._named)
         self._list_rejections(stream, rejections)
         if attempt is None:
             return StreamChecks(stream.name, "rejected", (), tuple(rejections), results), None
@@ -454,17 +457,14 @@ class _Judge:
     def _collect_names(self, stream: Stream, candidates: Sequence[Candidate]) -> None:
         """Have the account names of these extractions matched. Files of another shape are never read."""
         if stream.refers_to_account:
-            self._name_files[stream.name] = [
-                path
-                for candidate in candidates
-                if not column_problems(stream, candidate)
-                for path in candidate.extraction.part_paths
+            self._named[stream.name] = [
+                candidate.extraction for candidate in candidates if not column_problems(stream, candidate)
             ]
 
     def _match_names_of_newest(self) -> None:
         for stream in STREAMS.values():
             self._collect_names(stream, _newest(self._by_source(stream)))
-        match_names(self._con, self._matching, self._name_files)
+        match_names(self._con, self._matching, self._named)
 
     def _read_source_ranks(self) -> dict[str, dict[str, int]]:
         ranks: dict[str, dict[str, int]] = {}
@@ -479,16 +479,21 @@ class _Judge:
     # Files
 
     def _write(self, streams: Mapping[str, StreamChecks], started: float) -> LandedChecks:
-        paths = {name: self._work_dir / f"{name}.parquet" for name in ("row_failures", "account_matches", "rules")}
+        names = ("row_failures", "row_effects", "account_matches", "rules")
+        paths = {name: self._work_dir / f"{name}.parquet" for name in names}
+        self._note_places(streams)
         self._copy(
             Sql(
-                'select rule, stream, _extraction_id as extraction_id, _row as "row", '
-                "record_key, account_id, column_name, actual, expected, sentence, suggestion, effect "
-                "from quality.row_failures "
+                'select f.rule, f.stream, f._extraction_id as extraction_id, coalesce(p.place, f._row) as "row", '
+                "f.record_key, f.account_id, f.column_name, f.actual, f.expected, f.sentence, f.suggestion, f.effect "
+                "from quality.row_failures f "
+                "left join quality.places p "
+                "on p.stream = f.stream and p._extraction_id = f._extraction_id and p._row = f._row "
                 'order by stream, rule, extraction_id, "row", record_key, column_name, actual'
             ),
             paths["row_failures"],
         )
+        self._copy(self._effects(streams), paths["row_effects"])
         self._copy(
             Sql("select account_name, account_id, method from matching.account_matches order by account_name"),
             paths["account_matches"],
@@ -499,6 +504,48 @@ class _Judge:
         known = self._work_dir / "known.json"
         known.write_text(json.dumps(_known(streams), indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
         return LandedChecks(streams, **paths, known=known, seconds=time.monotonic() - started)
+
+    def _note_places(self, streams: Mapping[str, StreamChecks]) -> None:
+        """Where in their files the failing rows stand."""
+        self._con.execute(
+            "create table quality.places(stream varchar, _extraction_id varchar, _row bigint, place bigint)"
+        )
+        for name in streams:
+            self._con.execute(
+                compose(
+                    "insert into quality.places select {stream}, p._extraction_id, p._row, p.place from {places} p "
+                    "semi join (select * from quality.row_failures where stream = {stream}) f "
+                    "on f._extraction_id = p._extraction_id and f._row = p._row",
+                    stream=literal(name),
+                    places=places_view(STREAMS[name]),
+                )
+            )
+
+    def _effects(self, streams: Mapping[str, StreamChecks]) -> Sql:
+        """What of the landed files in use is not read: rows that are gone or set aside, and values that are blanked."""
+        gone = [
+            compose(
+                "select {stream} as stream, {source} as source, _row as landed_row, 'gone' as effect, "
+                "null::varchar as column_name from read_parquet({file})",
+                stream=literal(name),
+                source=literal(candidate.source),
+                file=literal(str(candidate.extraction.gone_path)),
+            )
+            for name, checks in streams.items()
+            for candidate in checks.used
+            if candidate.extraction.gone_path is not None
+        ]
+        found = Sql(
+            "select distinct f.stream, e.source, f._row as landed_row, f.effect, "
+            "case when f.effect = 'blank_value' then f.column_name end as column_name "
+            "from quality.row_failures f "
+            "join run.extractions e on e.stream = f.stream and e.extraction_id = f._extraction_id "
+            "where f.effect <> 'listed' and f._row is not null"
+        )
+        return compose(
+            "select * from ({all}) order by stream, source, landed_row, effect, column_name",
+            all=joined([found, *gone], " union all "),
+        )
 
     def _copy(self, query: Sql, path: Path) -> None:
         self._con.execute(

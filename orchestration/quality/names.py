@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
+from orchestration.quality.views import Extraction
+from orchestration.sources import whole
 from orchestration.sources.matching import Alias, match_accounts, normalised
-from orchestration.sources.sqltext import compose, identifier, text_list
+from orchestration.sources.sqltext import compose, identifier, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class MatchSettings:
 
 
 def match_names(
-    con: duckdb.DuckDBPyConnection, settings: MatchSettings, references: Mapping[str, Sequence[Path]]
+    con: duckdb.DuckDBPyConnection, settings: MatchSettings, references: Mapping[str, Sequence[Extraction]]
 ) -> None:
-    """Match the account names in the landed files of `references` (by stream) to the accounts in use.
+    """Match the account names in the extractions of `references` (by stream) to the accounts in use.
 
     Leaves `matching.account_matches`, `matching.name_problems` (account_name, problem, suggestion) for the names that
     mean no one account, `matching.account_names` (account_id, account_name, normalised_name) and
@@ -40,7 +41,7 @@ def match_names(
     con.execute("use memory.matching")
     try:
         con.execute("create or replace view accounts_in_use as from used.accounts")
-        relations = [_reference(con, stream, paths) for stream, paths in references.items() if paths]
+        relations = [_reference(con, stream, extractions) for stream, extractions in references.items() if extractions]
         match_accounts(
             con,
             "accounts_in_use",
@@ -74,14 +75,14 @@ def match_names(
         con.execute("use memory.main")
 
 
-def _reference(con: duckdb.DuckDBPyConnection, stream: str, paths: Sequence[Path]) -> str:
+def _reference(con: duckdb.DuckDBPyConnection, stream: str, extractions: Sequence[Extraction]) -> str:
     relation = f"names_of_{stream}"
+    columns = ("account_id", "account_name", "_account_name_folded")
     con.execute(
         compose(
-            "create or replace view {relation} as select account_id, account_name, _account_name_folded "
-            "from read_parquet({paths}, union_by_name = true)",
+            "create or replace view {relation} as {rows}",
             relation=identifier(relation),
-            paths=text_list(str(path) for path in paths),
+            rows=joined([whole.rows(extraction, columns) for extraction in extractions], " union all "),
         )
     )
     return relation

@@ -15,7 +15,7 @@ import duckdb
 from orchestration.quality.failures import FAILURE_COLUMNS, ROW_ID, BadQueryError, sample, select_failures
 from orchestration.quality.runner import Check, Outcome, validate
 from orchestration.quality.suites import Rule, Suite
-from orchestration.quality.views import CheckContext, checked_view
+from orchestration.quality.views import CheckContext, checked_view, places_view
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import Kind, Stream
 
@@ -74,7 +74,7 @@ class StreamRules:
 
     def sample(self, item: Evaluated) -> tuple[dict[str, object], ...]:
         """Up to ten failing rows, always the same ones for the same data."""
-        return () if item.failures is None else sample(self._con, item.failures)
+        return () if item.failures is None else sample(self._con, item.failures, places_view(self._stream))
 
     # Native rules: Great Expectations counts, and says how to select the failing rows.
 

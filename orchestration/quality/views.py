@@ -19,6 +19,7 @@ Here: the schemas and views below, and nothing that judges. Not here: the rules 
 | `run.context` | as_of_date, time_zone, reporting_currency |
 | `run.columns` | stream, column_name, is_required, readable (what a value should look like) |
 | `run.column_problems` | stream, extraction_id, column_name, expected, actual: the shape of landed files |
+| `run.places_<stream>` | _extraction_id, _row, place: the record's number in its file, where `_row` isn't it |
 | `run.extractions` | stream, source, source_rank, extraction_id, extracted_at (UTC), rows_landed, previous_rows |
 """
 
@@ -35,7 +36,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, text_list
+from orchestration.sources import whole
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Column, Kind, Stream, landing_schema
 
 SCHEMAS = ("landing", "matched", "resolved", "used", "matching", "policy", "run", "quality")
@@ -56,6 +58,10 @@ class Extraction(Protocol):
     def passed_over(self) -> Mapping[str, int]: ...
     @property
     def part_paths(self) -> Sequence[Path]: ...
+    @property
+    def gone_path(self) -> Path | None: ...
+    @property
+    def places_path(self) -> Path | None: ...
 
 
 class Candidate(Protocol):
@@ -224,7 +230,8 @@ def create_views(
 ) -> None:
     """All views of one stream over these extractions (none: empty, typed), and its empty set-aside tables."""
     name = identifier(stream.name)
-    _create_landing(con, stream, [str(path) for extraction in extractions for path in extraction.part_paths])
+    _create_landing(con, stream, extractions)
+    _create_places(con, stream, extractions)
     con.execute(_matched(stream, context, Sql(label)))
     con.execute(
         compose(
@@ -262,22 +269,31 @@ def checked_view(stream: Stream) -> str:
     return f"checked_{stream.name}"
 
 
-def _create_landing(con: duckdb.DuckDBPyConnection, stream: Stream, paths: Sequence[str]) -> None:
+def _create_landing(con: duckdb.DuckDBPyConnection, stream: Stream, extractions: Sequence[Extraction]) -> None:
     schema = landing_schema(stream)
     name = identifier(stream.name)
-    if not paths:
+    if not extractions:
         empty = compose("quality.{name}", name=identifier(f"empty_{stream.name}"))
         _store(con, empty, schema.empty_table())
         con.execute(compose("create or replace view landing.{name} as from {empty}", name=name, empty=empty))
         return
-    # Extra columns of the files are no part of the stream, and several files need not share them.
+    rows = joined([whole.rows(extraction, schema.names) for extraction in extractions], " union all ")
+    con.execute(compose("create or replace view landing.{name} as {rows}", name=name, rows=rows))
+
+
+def places_view(stream: Stream) -> Sql:
+    """The relation of the places of the stream's rows."""
+    return compose("run.{name}", name=identifier(f"places_{stream.name}"))
+
+
+def _create_places(con: duckdb.DuckDBPyConnection, stream: Stream, extractions: Sequence[Extraction]) -> None:
+    selected = [places for extraction in extractions if (places := whole.places(extraction)) is not None]
+    none = Sql("select null::varchar as _extraction_id, null::bigint as _row, null::bigint as place where false")
     con.execute(
         compose(
-            "create or replace view landing.{name} as "
-            "select {columns} from read_parquet({paths}, union_by_name = true)",
-            name=name,
-            columns=joined(identifier(field.name) for field in schema),
-            paths=text_list(paths),
+            "create or replace view {places} as {selected}",
+            places=places_view(stream),
+            selected=joined(selected or [none], " union all "),
         )
     )
 

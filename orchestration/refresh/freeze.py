@@ -15,6 +15,7 @@ from orchestration.refresh.run import Run
 
 _CHECKED = {
     ("quality", "row_failures"): "row_failures",
+    ("quality", "row_effects"): "row_effects",
     ("quality", "rules"): "rules",
     ("matching", "account_matches"): "account_matches",
 }

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from orchestration.sources import files, queries, records, values
+from orchestration.sources import delta, files, lines, queries, records, values, whole
 from orchestration.sources.errors import SourceError
-from orchestration.sources.landing import Extraction, LandingZone
+from orchestration.sources.landing import GONE, Extraction, LandingZone
 from orchestration.sources.settings import (
     DEFAULT_SOURCE,
     ExtractionSettings,
@@ -173,9 +174,7 @@ def _extract(
             if read is None:
                 return ExtractionOutcome(stream.name, source.name, ABSENT, seconds=time.perf_counter() - started)
         layout, ignored = files.layout_of(stream, source, read.headers, settings, read.file)
-        content = digest(
-            FORMAT_OF_CONTENT,
-            read.sha256,
+        manner = (
             stream.name,
             source.fingerprint(),
             rules,
@@ -183,6 +182,7 @@ def _extract(
             settings.keeps_extra_columns_of(stream.name),
             str(landing_schema(stream)),
         )
+        content = digest(FORMAT_OF_CONTENT, read.sha256, *manner)
         newest = landing.newest(stream.name, source.name)
         now = extracted_at or datetime.now(UTC)
         if newest is not None and newest.content_sha256 == content:
@@ -200,8 +200,9 @@ def _extract(
                 time.perf_counter() - started,
             )
         extraction_id, moment = landing.free_extraction_id(stream.name, now, content)
+        reader = _Reader(stream, source, layout, rules, read, settings, work, extraction_id)
         try:
-            rows, blank_rows = _write_part(stream, source, layout, rules, read, settings, work, extraction_id)
+            landed = reader.land(landing, newest, manner)
         except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InvalidInputException) as error:
             raise SourceError(
                 f"the file can't be parsed: {str(error).strip().splitlines()[0]}",
@@ -209,8 +210,8 @@ def _extract(
                 expected=f"a table that is read within {settings.memory_limit} of memory and the disk's free space",
                 action="free disk space, or raise extraction.memory_limit in policies/sources.yaml",
             ) from error
-        _refuse_undecidable(stream, source, layout, read, work / _PART, settings, work)
-        passed_over = {files.SUMMARY_LINE: skipped} if (skipped := read.summary_lines + blank_rows) else {}
+        skipped = read.summary_lines + landed.blank_rows
+        passed_over = {files.SUMMARY_LINE: skipped} if skipped else {}
         extraction = landing.commit(
             work,
             extraction_id,
@@ -221,15 +222,19 @@ def _extract(
             content_sha256=content,
             file_sha256=read.sha256,
             file_modified_ns=read.modified_ns,
-            rows_read=rows + sum(passed_over.values()),
+            rows_read=sum(landed.parts.values()) - landed.gone + sum(passed_over.values()),
             passed_over=passed_over,
-            parts={_PART: rows},
+            parts=landed.parts,
+            gone=landed.gone,
+            places=landed.places,
+            reading=landed.reading,
             columns_found=tuple(read.headers),
             columns_ignored=tuple(ignored),
             encoding=getattr(read, "encoding", "query"),
             delimiter=getattr(read, "delimiter", "query"),
             seconds=time.perf_counter() - started,
         )
+        landing.keep_lines(extraction, landed.hashes)
     return ExtractionOutcome(
         stream.name,
         source.name,
@@ -261,39 +266,194 @@ def _lacks_required(stream: Stream, source: FileSource, headers: Sequence[str], 
     return any(not cells[position] for position in needed)
 
 
-def _write_part(
-    stream: Stream,
-    source: FileSource,
-    layout: records.Layout,
-    rules: ReadingRules,
-    read: files.Snapshot | queries.QueryResult,
-    settings: ExtractionSettings,
-    work: Path,
-    extraction_id: str,
-) -> tuple[int, int]:
-    """Writes the typed records; returns (rows landed, rows of nothing but delimiters that were passed over)."""
-    with queries.connect(settings, work) as con:
-        records.register_fold(con)
-        if isinstance(read, queries.QueryResult):
-            attach, raw = queries.attached_cells(read)
-            con.execute(attach)
-        else:
-            raw = _file_cells(read, settings, rejected=False)
-        arguments = (stream, source, layout, rules)
-        _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
-        blank_rows = None
-        if isinstance(read, files.Snapshot) and con.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
-            _number_rejects(con, read, settings)
-            blank_rows = _blank_rows(con, read, settings)
-            raw = _file_cells(read, settings, rejected=True)
-            _copy(con, records.typed_records(*arguments, raw, extraction_id, read.file), work / _PART, settings)
-        rows, last = con.execute(
-            compose(
-                "SELECT count(*), coalesce(max(_row), 0) FROM read_parquet({part})", part=literal(str(work / _PART))
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """The files of an extraction in the work folder, before they are committed. `parts`: name -> rows."""
+
+    parts: Mapping[str, int]
+    blank_rows: int = 0
+    gone: int = 0
+    places: int = 0
+    reading: str | None = None
+    hashes: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkFiles:
+    """The same files, for reading their rows."""
+
+    extraction_id: str
+    part_paths: Sequence[Path]
+    gone_path: Path | None = None
+    places_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one copied file, or the result of one query, into the work folder: its new lines, or all of it."""
+
+    stream: Stream
+    source: FileSource
+    layout: records.Layout
+    rules: ReadingRules
+    read: files.Snapshot | queries.QueryResult
+    settings: ExtractionSettings
+    work: Path
+    extraction_id: str
+
+    def land(self, landing: LandingZone, newest: Extraction | None, manner: Sequence[object]) -> _Landed:
+        """Reads what can't be taken over from the newest extraction; an error where the dates can't be decided."""
+        read, settings = self.read, self.settings
+        if (
+            not isinstance(read, files.Snapshot)
+            # A record takes two bytes at least.
+            or read.data.stat().st_size < 2 * settings.compare_from_records
+        ):
+            return self._whole(None)
+        reading = digest(FORMAT_OF_CONTENT, *manner, read.headers, read.delimiter, duckdb.__version__)
+        base = delta.may_compare(landing, newest, reading, settings)
+        if base is None:
+            # Beside the parsing, which can't use more than one processor.
+            with ThreadPoolExecutor(1) as aside:
+                hashing = aside.submit(self._hash_lines, read)
+                landed = self._whole(reading)
+                return self._comparable(landed, hashing.result())
+        hashes = self._hash_lines(read)
+        taken = delta.take_over(landing, base, hashes, settings) if hashes else None
+        landed = self._changes(read, taken) if taken else None
+        if landed is not None:
+            return replace(landed, reading=reading, hashes=hashes)
+        return self._comparable(self._whole(reading), hashes)
+
+    def _whole(self, reading: str | None) -> _Landed:
+        rows, blank_rows, torn = self._write_part(self.read, self.work / _PART)
+        if torn or blank_rows or (reading and self._counts_equals(self.read)):
+            reading = None
+        landed = _Landed({_PART: rows}, blank_rows, reading=reading)
+        self._refuse_undecidable(landed)
+        return landed
+
+    def _comparable(self, landed: _Landed, hashes: Path | None) -> _Landed:
+        """The extraction with what the next file is compared with, where that could be done line by line."""
+        rows = sum(landed.parts.values())
+        if landed.reading is None or hashes is None or rows != lines.count(hashes):
+            return replace(landed, reading=None)
+        return replace(landed, hashes=hashes) if rows >= self.settings.compare_from_records else landed
+
+    def _changes(self, read: files.Snapshot, taken: delta.Taken) -> _Landed | None:
+        """Reads the new lines only; None where one of them is no record by itself."""
+        added, new_lines, new_part = taken.changes.added, self.work / "added.csv", self.work / "added.parquet"
+        if not lines.copy_lines(read.data, added, len(taken.changes.was), new_lines):
+            return None
+        if len(added):
+            few = replace(read, data=new_lines)
+            rows, blank_rows, torn = self._write_part(few, new_part, first_row=taken.first_new_row)
+            if torn or blank_rows or rows != len(added) or self._counts_equals(few):
+                return None
+        parts = delta.share_parts(taken, new_part, self.work)
+        if parts is None:
+            return None
+        gone, places = delta.note_places(taken, self.work)
+        landed = _Landed(parts, gone=gone, places=places)
+        self._refuse_undecidable(landed)
+        return landed
+
+    def _counts_equals(self, read: files.Snapshot) -> bool:
+        """Whether an id of these records depends on other records."""
+        cells = compose(
+            "SELECT CAST(NULL AS VARCHAR) AS _ragged, * FROM {cells}",
+            cells=files.read_csv(read, self.settings, store_rejects=False),
+        )
+        counting = records.numbered_among_equals(self.stream, self.source, self.layout, cells)
+        if counting is None:
+            return False
+        with queries.connect(self.settings, self.work) as con:
+            return bool(con.execute(counting).fetchall()[0][0])
+
+    def _hash_lines(self, read: files.Snapshot) -> Path | None:
+        with queries.connect(self.settings, self.work) as con:
+            return delta.hash_lines(con, read.data, self.settings, self.work / "lines.parquet")
+
+    def _write_part(
+        self, read: files.Snapshot | queries.QueryResult, part: Path, first_row: int = 1
+    ) -> tuple[int, int, bool]:
+        """Writes the typed records, their `_row` counted from `first_row`.
+
+        Returns (rows landed, rows of nothing but delimiters that were passed over, whether lines didn't fit).
+        """
+        settings = self.settings
+
+        def write(raw: Sql) -> None:
+            if first_row > 1:
+                raw = compose("SELECT * REPLACE (_row + {n} AS _row) FROM ({raw})", n=literal(first_row - 1), raw=raw)
+            typed = records.typed_records(
+                self.stream, self.source, self.layout, self.rules, raw, self.extraction_id, read.file
             )
-        ).fetchall()[0]
+            _copy(con, typed, part, settings)
+
+        with queries.connect(settings, self.work) as con:
+            records.register_fold(con)
+            if isinstance(read, queries.QueryResult):
+                attach, raw = queries.attached_cells(read)
+                con.execute(attach)
+            else:
+                raw = _file_cells(read, settings, rejected=False)
+            write(raw)
+            blank_rows = None
+            if isinstance(read, files.Snapshot) and con.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]:
+                _number_rejects(con, read, settings)
+                blank_rows = _blank_rows(con, read, settings)
+                write(_file_cells(read, settings, rejected=True))
+            rows, last = con.execute(
+                compose("SELECT count(*), coalesce(max(_row), 0) FROM read_parquet({part})", part=literal(str(part)))
+            ).fetchall()[0]
+        torn = blank_rows is not None
         # Blank rows at the end were cut off before, so that the last record's number counts those in between.
-        return rows, last - rows if blank_rows is None else blank_rows
+        return rows, max(0, last - first_row + 1 - rows) if blank_rows is None else blank_rows, torn
+
+    def _refuse_undecidable(self, landed: _Landed) -> None:
+        """An error where a column's dates can't be read at all, and look like dates whose order must be declared."""
+        moments = [
+            column.name
+            for column in self.stream.columns
+            if column.kind in (Kind.DATE, Kind.TIMESTAMP) and column.name in self.layout.positions
+        ]
+        if not moments:
+            return
+        places = _WorkFiles(
+            self.extraction_id,
+            [self.work / name for name in landed.parts],
+            self.work / GONE if landed.gone else None,
+        )
+        with queries.connect(self.settings, self.work) as con:
+            suspects = con.execute(
+                compose(
+                    """SELECT fault."column", min(fault."value"), count(*)
+                    FROM (SELECT unnest(_faults) AS fault FROM ({rows}) WHERE _faults IS NOT NULL)
+                    WHERE fault."column" IN {columns} AND regexp_matches(fault."value", {undecided})
+                    GROUP BY ALL ORDER BY 1""",
+                    rows=whole.rows(places, ["_faults"]),
+                    columns=texts(moments),
+                    undecided=values.UNDECIDED_DATE,
+                )
+            ).fetchall()
+            for name, sample, count in suspects:
+                readable = con.execute(
+                    compose("SELECT count({c}) FROM ({rows})", c=identifier(name), rows=whole.rows(places, [name]))
+                ).fetchall()[0][0]
+                if not readable:
+                    raise self._undecidable(name, sample, count)
+
+    def _undecidable(self, name: str, sample: str, count: int) -> SourceError:
+        setting = "timestamp_format" if self.stream.column(name).kind is Kind.TIMESTAMP else "date_format"
+        return SourceError(
+            f"the dates of this column can't be decided from the file alone: {sample!r} ({count:,} such values).",
+            file=self.read.file,
+            place=f"column {self.read.headers[self.layout.positions[name]]!r} ({name})",
+            expected="YYYY-MM-DD, or a declared format",
+            action=f"add `{setting}` (for example '%d/%m/%Y' or '%m/%d/%Y') to a source of stream {self.stream.name}"
+            " in policies/sources.yaml",
+        )
 
 
 def _blank_rows(con: duckdb.DuckDBPyConnection, snapshot: files.Snapshot, settings: ExtractionSettings) -> int:
@@ -371,49 +531,3 @@ def _number_rejects(con: duckdb.DuckDBPyConnection, snapshot: files.Snapshot, se
         SELECT _row - number AS behind, max(number) AS shift
         FROM (SELECT _row, row_number() OVER (ORDER BY _row) AS number FROM rejected_lines) GROUP BY behind"""
     )
-
-
-def _refuse_undecidable(
-    stream: Stream,
-    source: FileSource,
-    layout: records.Layout,
-    read: files.Snapshot | queries.QueryResult,
-    part: Path,
-    settings: ExtractionSettings,
-    work: Path,
-) -> None:
-    """An error where a column's dates can't be read at all, and look like dates whose order must be declared."""
-    moments = [
-        column
-        for column in stream.columns
-        if column.kind in (Kind.DATE, Kind.TIMESTAMP) and column.name in layout.positions
-    ]
-    if not moments:
-        return
-    with queries.connect(settings, work) as con:
-        suspects = con.execute(
-            compose(
-                """SELECT fault."column", min(fault."value"), count(*)
-                FROM (SELECT unnest(_faults) AS fault FROM read_parquet({part}) WHERE _faults IS NOT NULL)
-                WHERE fault."column" IN {columns} AND regexp_matches(fault."value", {undecided})
-                GROUP BY ALL ORDER BY 1""",
-                part=literal(str(part)),
-                columns=texts(column.name for column in moments),
-                undecided=values.UNDECIDED_DATE,
-            )
-        ).fetchall()
-        for name, sample, count in suspects:
-            readable = con.execute(
-                compose("SELECT count({c}) FROM read_parquet({part})", c=identifier(name), part=literal(str(part)))
-            ).fetchall()[0][0]
-            if readable:
-                continue
-            setting = "timestamp_format" if stream.column(name).kind is Kind.TIMESTAMP else "date_format"
-            raise SourceError(
-                f"the dates of this column can't be decided from the file alone: {sample!r} ({count:,} such values).",
-                file=read.file,
-                place=f"column {read.headers[layout.positions[name]]!r} ({name})",
-                expected="YYYY-MM-DD, or a declared format",
-                action=f"add `{setting}` (for example '%d/%m/%Y' or '%m/%d/%Y') to a source of stream {stream.name}"
-                " in policies/sources.yaml",
-            )

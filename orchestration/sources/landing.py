@@ -1,12 +1,18 @@
 """The landing zone: what every extraction read, kept for ever in immutable folders, so that the past stays answerable.
 
     landing/<stream>/<extraction_id>/part-00000.parquet … manifest.json     committed extractions
+    landing/<stream>/<extraction_id>/gone.parquet, places.parquet           … where it shares parts with the one before
     landing/<stream>/<extraction_id>/confirmed-<time>.json                  the same content was exported again then
+    landing/<stream>/.lines-<extraction_id>.parquet                         hashes to compare the next file with
     landing/<stream>/.tmp-…                                                 work in progress; swept by the next one
     landing/<stream>/.lock                                                  one extraction of a stream at a time
 
 An extraction exists once its folder has its final name: everything in it, the manifest last, was written and synced
 under a `.tmp-` name before, and renaming is atomic. What is *accepted* is decided by the checks, not here.
+
+An extraction most of whose records are those of the one before holds the same parts (hard links to the same files), a
+part of its own with what is new, the `_row` numbers of what is gone, and at which place of the file each row stands.
+Its rows are read through `whole`, never from the parts alone.
 """
 
 from __future__ import annotations
@@ -27,9 +33,13 @@ from zoneinfo import ZoneInfo
 from orchestration.sources.errors import LandingError
 from orchestration.sources.streams import STREAMS
 
-FORMAT = 1
+FORMAT = 2
+# The first format had no shared parts.
+_READABLE_FORMATS = (1, 2)
 MANIFEST = "manifest.json"
 _WORK = ".tmp-"
+_LINES = ".lines-"
+GONE, PLACES = "gone.parquet", "places.parquet"
 _EXTRACTION_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{12}")
 _LOCK_POLL_SECONDS = 0.05
 
@@ -67,11 +77,25 @@ class Extraction:
     seconds: float
     folder: Path
     confirmations: tuple[tuple[datetime, int], ...] = ()
+    # How its cells were read; None where not every record is a line of its own, so that lines can't be compared.
+    reading: str | None = None
+    gone: Part | None = None
+    places: Part | None = None
 
     @property
     def part_paths(self) -> tuple[Path, ...]:
-        """The extraction's Parquet files."""
+        """The extraction's Parquet files, with the rows that are gone where `gone_path` names some."""
         return tuple(self.folder / part.path for part in self.parts)
+
+    @property
+    def gone_path(self) -> Path | None:
+        """The file of the `_row` numbers that the parts hold and the extraction doesn't."""
+        return self.folder / self.gone.path if self.gone else None
+
+    @property
+    def places_path(self) -> Path | None:
+        """The file that says where in the report each `_row` stands; without it `_row` says so itself."""
+        return self.folder / self.places.path if self.places else None
 
     @property
     def last_modified_ns(self) -> int:
@@ -177,21 +201,28 @@ class LandingZone:
         rows_read: int,
         passed_over: Mapping[str, int],
         parts: Mapping[str, int],
+        gone: int = 0,
+        places: int = 0,
+        reading: str | None = None,
         columns_found: tuple[str, ...],
         columns_ignored: tuple[str, ...],
         encoding: str,
         delimiter: str,
         seconds: float,
     ) -> Extraction:
-        """Makes the parts (name -> rows) that lie in `work` an extraction, all at once; hold `writing` meanwhile."""
+        """Makes the parts (name -> rows) that lie in `work` an extraction, all at once; hold `writing` meanwhile.
+
+        `gone` and `places` are the rows of the files of these names, 0 where there is none.
+        """
         staged = work / extraction_id
         staged.mkdir()
-        listed = []
-        for name, rows in parts.items():
+
+        def keep(name: str, rows: int) -> dict[str, str | int]:
             (work / name).replace(staged / name)
             _sync(staged / name)
             (staged / name).chmod(0o444)
-            listed.append({"path": name, "rows": rows, "bytes": (staged / name).stat().st_size})
+            return {"path": name, "rows": rows, "bytes": (staged / name).stat().st_size}
+
         manifest = {
             "format": FORMAT,
             "stream": stream,
@@ -204,9 +235,12 @@ class LandingZone:
             "file_sha256": file_sha256,
             "file_modified_ns": file_modified_ns,
             "rows_read": rows_read,
-            "rows_landed": sum(parts.values()),
+            "rows_landed": sum(parts.values()) - gone,
             "passed_over": dict(passed_over),
-            "parts": listed,
+            "parts": [keep(name, rows) for name, rows in parts.items()],
+            "gone": keep(GONE, gone) if gone else None,
+            "places": keep(PLACES, places) if places else None,
+            "reading": reading,
             "columns_found": list(columns_found),
             "columns_ignored": list(columns_ignored),
             "encoding": encoding,
@@ -229,6 +263,22 @@ class LandingZone:
                 return name, moment
             moment += timedelta(microseconds=1)
 
+    def lines(self, extraction: Extraction) -> Path:
+        """Where the hashes of an extraction's lines are kept, if they are: what they are for can do without them."""
+        return self.folder(extraction.stream) / f"{_LINES}{extraction.extraction_id}.parquet"
+
+    def keep_lines(self, extraction: Extraction, hashes: Path | None) -> None:
+        """Keeps the hashes of the newest extraction of its source, and none of those before it; hold `writing`."""
+        if hashes is not None:
+            # Not synced: a line whose hash was lost is read again.
+            hashes.replace(self.lines(extraction))
+        newest: dict[str, Path] = {}
+        for one in self.extractions(extraction.stream):
+            newest.setdefault(one.source, self.lines(one))
+        for kept in self.folder(extraction.stream).glob(f"{_LINES}*"):
+            if kept not in newest.values():
+                kept.unlink()
+
     def confirm(self, extraction: Extraction, at: datetime, file_modified_ns: int) -> Extraction:
         """Notes that the extraction's content was exported again; its age counts from there."""
         moment = at.astimezone(UTC)
@@ -245,7 +295,7 @@ def read_manifest(folder: Path) -> Extraction:
     path = folder / MANIFEST
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
+        if raw["format"] not in _READABLE_FORMATS:
             raise ValueError(f"format {raw['format']!r}")
         extraction = Extraction(
             stream=raw["stream"],
@@ -260,7 +310,10 @@ def read_manifest(folder: Path) -> Extraction:
             rows_read=int(raw["rows_read"]),
             rows_landed=int(raw["rows_landed"]),
             passed_over={str(reason): int(rows) for reason, rows in raw["passed_over"].items()},
-            parts=tuple(Part(_plain_name(p["path"]), int(p["rows"]), int(p["bytes"])) for p in raw["parts"]),
+            parts=tuple(_part(part) for part in raw["parts"]),
+            gone=_part(raw["gone"]) if raw.get("gone") else None,
+            places=_part(raw["places"]) if raw.get("places") else None,
+            reading=raw.get("reading"),
             columns_found=tuple(raw["columns_found"]),
             columns_ignored=tuple(raw["columns_ignored"]),
             encoding=raw["encoding"],
@@ -278,7 +331,8 @@ def read_manifest(folder: Path) -> Extraction:
             expected=f"a manifest of format {FORMAT}",
             action="restore the folder from a backup, or move it out of the landing zone and extract again",
         ) from error
-    for part, file in zip(extraction.parts, extraction.part_paths, strict=True):
+    for part in (*extraction.parts, *filter(None, (extraction.gone, extraction.places))):
+        file = folder / part.path
         if not file.is_file() or file.stat().st_size != part.bytes:
             raise LandingError(
                 "a part of an extraction is gone or has another size than its manifest says.",
@@ -302,6 +356,10 @@ def _aware(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"a time without zone: {text}")
     return moment.astimezone(UTC)
+
+
+def _part(raw: Mapping) -> Part:
+    return Part(_plain_name(raw["path"]), int(raw["rows"]), int(raw["bytes"]))
 
 
 def _plain_name(name: str) -> str:

@@ -245,6 +245,19 @@ def _with_default_ids(stream: Stream, readings: Mapping[str, values.Reading], se
     return select
 
 
+def numbered_among_equals(stream: Stream, source: FileSource, layout: Layout, raw: Sql) -> Sql | None:
+    """A SELECT of how many records get an id that depends on others: contracts without one of their own; None: none."""
+    if stream.name != "contracts":
+        return None
+    cell = _cell("contract_id", source, layout)
+    return compose(
+        "SELECT count(*) FROM (SELECT *, {untidy} AS _untidy FROM ({raw})) WHERE {cell} IS NULL",
+        untidy=values.untidy([identifier(f"c{position}") for position in range(layout.width)]),
+        raw=raw,
+        cell=cell or Sql("NULL"),
+    )
+
+
 def _landed(
     stream: Stream,
     source: FileSource,

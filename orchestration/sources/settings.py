@@ -28,6 +28,9 @@ class ExtractionSettings:
     memory_limit: str
     threads: int
     row_group_rows: int
+    compare_from_records: int
+    whole_again_above_pct: float
+    whole_again_after: int
     lock_wait_seconds: float
     earliest_year: int
     latest_year: int

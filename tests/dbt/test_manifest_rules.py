@@ -73,8 +73,9 @@ MUST_HAVE = {
     "hygiene_scorecard": "owner_name geo rule open_issues cleared_issues median_days_to_clear trend",
     "source_freshness": "stream last_success_at age_days max_age_days is_stale rows_read extraction_id",
 }
-# A list of findings: a rule may find a record twice, and hygiene_issues gives it a key, one issue for all of them.
-WITHOUT_KEY = {"stg_quality__row_failures"}
+# Lists of findings: a rule may find a record twice, and hygiene_issues gives it a key, one issue for all of them; an
+# effect on a row as a whole has no column.
+WITHOUT_KEY = {"stg_quality__row_failures", "stg_quality__row_effects"}
 # Numbers that belong to arithmetic and calendars, not to policy: counting, medians, months, rounding, percent.
 STRUCTURAL_NUMBERS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 18, 100}
 

@@ -39,6 +39,15 @@ ROW_FAILURES = pa.schema(
         ("effect", pa.string()),
     ]
 )
+ROW_EFFECTS = pa.schema(
+    [
+        ("stream", pa.string()),
+        ("source", pa.string()),
+        ("landed_row", pa.int64()),
+        ("effect", pa.string()),
+        ("column_name", pa.string()),
+    ]
+)
 RULES = pa.schema(
     [(name, pa.string()) for name in ("rule", "stream", "severity", "title", "description", "owner_role", "expected")]
 )
@@ -71,6 +80,15 @@ class World:
         for name, rows in self.streams.items():
             tables["landing", name] = landed(name, rows)
         tables["quality", "row_failures"] = pa.Table.from_pylist(self.row_failures, schema=ROW_FAILURES)
+        tables["quality", "row_effects"] = pa.Table.from_pylist(
+            [
+                failure | {"source": "files", "landed_row": failure["row"]}
+                for failure in self.row_failures
+                # Of the extraction in use; another's rows are only told of.
+                if failure["effect"] != "listed" and failure["extraction_id"] == "e1" and failure["row"] is not None
+            ],
+            schema=ROW_EFFECTS,
+        )
         tables["quality", "rules"] = pa.Table.from_pylist(self.rules, schema=RULES)
         tables["matching", "account_matches"] = pa.Table.from_pylist(self.account_matches, schema=MATCHES)
         tables["run", "streams"] = pa.Table.from_pylist([self._stream_row(name) for name in STREAMS], STREAMS_SCHEMA)

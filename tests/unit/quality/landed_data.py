@@ -31,6 +31,8 @@ class FakeExtraction:
     rows_landed: int
     passed_over: Mapping[str, int]
     part_paths: tuple[Path, ...]
+    gone_path: Path | None = None
+    places_path: Path | None = None
 
 
 @dataclass(frozen=True)
