@@ -1,4 +1,4 @@
-"""Retention by hand: who gets which plan and when, offers, figures of success, decisions, and the forecast of renewals."""
+"""Retention by hand: who gets which plan and when, offers, figures of success, decisions, forecast of renewals."""
 
 from __future__ import annotations
 
@@ -374,13 +374,31 @@ def test_forecast_by_hand(tmp_path: Path) -> None:
     )
     assert [tuple(row[column] for column in columns) for row in rows] == [
         # 333.33 x 0.6 = 199.998.
-        ("FY2026-Q3", date(2026, 7, 1), "(none)", "mid_market", 1)
-        + tuple(number(text) for text in ("333.33", "200.00", "133.33", "0", "333.33", "0")),
-        ("FY2026-Q3", date(2026, 7, 1), "North", "enterprise", 1)
-        + tuple(number(text) for text in ("1000.00", "900.00", "100.00", "1000.00", "0", "0")),
+        (
+            "FY2026-Q3",
+            date(2026, 7, 1),
+            "(none)",
+            "mid_market",
+            1,
+            *map(number, ("333.33", "200.00", "133.33", "0", "333.33", "0")),
+        ),
+        (
+            "FY2026-Q3",
+            date(2026, 7, 1),
+            "North",
+            "enterprise",
+            1,
+            *map(number, ("1000.00", "900.00", "100.00", "1000.00", "0", "0")),
+        ),
         # A tenth of 100.05 and of 0.10 is 10.015, rounded once; the rest is 90.135.
-        ("FY2027-Q2", date(2027, 4, 1), "North", "smb", 2)
-        + tuple(number(text) for text in ("100.15", "10.02", "90.14", "0", "0", "100.15")),
+        (
+            "FY2027-Q2",
+            date(2027, 4, 1),
+            "North",
+            "smb",
+            2,
+            *map(number, ("100.15", "10.02", "90.14", "0", "0", "100.15")),
+        ),
     ]
     assert {row["gross_retention_pct"] for row in rows} == {None}
 
