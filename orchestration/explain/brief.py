@@ -217,10 +217,13 @@ def _churn(churn: Row) -> Table:
         f"[bold]{_number(churn['churn_probability'])} %[/]",
         escape(churn["probability_reason"]),
     )
-    table.caption = (
-        f"At risk: {_money(churn['expected_loss'])} of {_money(churn['three_year_value'])} over three years; "
-        f"saved with {_number(churn['save_probability'])} %, so stepping in is worth"
-        f" {_money(churn['intervention_priority'])}. Lifetime value {_money(churn['lifetime_value'])}. {escape(churn['outreach_reason'] or '')}"
+    table.caption = " ".join(
+        (
+            f"At risk: {_money(churn['expected_loss'])} of {_money(churn['three_year_value'])} over three years;",
+            f"saved with {_number(churn['save_probability'])} %, so stepping in is worth",
+            f"{_money(churn['intervention_priority'])}. Lifetime value {_money(churn['lifetime_value'])}.",
+            escape(churn["outreach_reason"] or ""),
+        )
     )
     return table
 
