@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
-import re
 import shutil
 import tempfile
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,13 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from orchestration.policy.document import read_document
 from orchestration.policy.load import load_policies
-from orchestration.policy.models import POLICY_FILES, Policies
 from orchestration.policy.problems import key_path
+from tests.support.policy_leaves import CHECKS_OVERRIDE, LEAVES, POLICIES, READ, SHAPING, SHIPPED, parsed, with_another
 
-SHIPPED = Path(__file__).parents[3] / "policies"
-SHAPING = {name: model.file_name for name, model in POLICY_FILES.items() if model.shapes_results}
 VALUES = {name: yaml.safe_load((SHIPPED / file).read_text()) for name, file in SHAPING.items()}
-OVERRIDE = {"segment": "smb", "near_miss_days": 5, "milestones": {"pre_end": {"offset_days": -100}}}
-VALUES["health_checks"]["overrides"] = [OVERRIDE]
+VALUES["health_checks"]["overrides"] = [CHECKS_OVERRIDE]
 
 
 def version(files: dict[str, str]) -> str:
@@ -69,65 +62,6 @@ def test_order_layout_and_comments_leave_the_version(chance: random.Random, flow
         for name, part in values.items()
     }
     assert version(files) == BASE
-
-
-def leaves(value: Any, path: tuple = ()) -> list[tuple]:
-    if isinstance(value, dict):
-        return [leaf for key, item in value.items() for leaf in leaves(item, (*path, key))]
-    if isinstance(value, list):
-        return [leaf for index, item in enumerate(value) for leaf in leaves(item, (*path, index))]
-    return [path]
-
-
-READ = {name: read_document(SHIPPED / file)[0].values for name, file in SHAPING.items()}
-READ["health_checks"]["overrides"] = [OVERRIDE]
-READ["health_score"]["overrides"] = [
-    {
-        "segment": "smb",
-        "dimensions": {"sentiment": {"weight": 20}, "engagement": {"weight": 20}},
-        "measures": {"csat": {"max_points": 4, "bands": [{"at_least": 4, "points": 3}]}},
-        "status": {"green_at_least": 85},
-        "tier": {"healthy_at_least": 90},
-    }
-]
-POLICIES = load_policies(SHIPPED)
-
-
-def parsed(name: str, values: dict[str, Any]) -> Policies:
-    """The shipped policies with these values of one file: not linted, for one value alone may make no sense."""
-    return POLICIES.model_copy(update={name: POLICY_FILES[name].model_validate(values)})
-
-
-def others(old: Any) -> list[Any]:
-    """Values that may stand where `old` does."""
-    if isinstance(old, bool):
-        return [not old]
-    if isinstance(old, int | Decimal):
-        return [old + 1, old - 1, old / 2]
-    return [{"UTC": "Europe/Berlin", "USD": "EUR"}.get(old, f"{old} too"), f"{old}_too"]
-
-
-def with_another(name: str, path: tuple) -> Policies:
-    """The policies with another value at `path`; what is a choice takes another one of the choices."""
-    values = copy.deepcopy(READ[name])
-    holder = values
-    for part in path[:-1]:
-        holder = holder[part]
-    old = holder[path[-1]]
-    candidates = others(old)
-    while candidates:
-        holder[path[-1]] = candidates.pop(0)
-        try:
-            return parsed(name, values)
-        except ValidationError as error:
-            for details in error.errors():
-                if details["type"] == "literal_error":
-                    choices = re.findall(r"'([^']*)'", details["ctx"]["expected"])
-                    candidates += [choice for choice in choices if choice not in (old, holder[path[-1]])]
-    raise AssertionError(f"nothing else may stand at {path}")
-
-
-LEAVES = [(name, path) for name, values in READ.items() for path in leaves(values)]
 
 
 @pytest.mark.parametrize(("name", "path"), LEAVES, ids=lambda part: part if isinstance(part, str) else key_path(part))
