@@ -10,12 +10,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from tests.dbt import random_customers
 from tests.dbt.policy_folders import write_policies
 from tests.dbt.random_worlds import Maker
 from tests.support.inputs import Row, World, account, activity, contract
 
 LEAP_DAY = date(2024, 2, 29)
 ACCOUNTS = 120
+CUSTOMERS = 120
 
 # Letters whose lower case, order or length differs from engine to engine, and what SQL and patterns are made of.
 NAMES = (
@@ -77,7 +79,27 @@ def edge_world(folder: Path) -> World:
     world.account_matches = [{"account_name": NAMES[0], "account_id": "N0", "method": "name"}]
     _faults(world)
     world.earlier_issues = list(_earlier_issues())
+    _add_customers(world, policies)
     return world
+
+
+def _add_customers(world: World, policies: Path) -> None:
+    """Customers with scores, risks, plans and a history under another policy, beside the accounts that are there."""
+    maker = random_customers.Maker(31, LEAP_DAY, policies, "older")
+    customers = maker.world(CUSTOMERS, missing=("opportunities",))
+    for stream, rows in (customers.streams | {"csm_calls": maker.calls}).items():
+        known = {(row["currency"], row["valid_from"]) for row in world.streams.get("fx_rates", ())}
+        if stream == "fx_rates":
+            rows = [row for row in rows if (row["currency"], row["valid_from"]) not in known]
+        world.streams.setdefault(stream, []).extend(map(_apart, rows))
+    world.stream_facts |= customers.stream_facts
+    world.earlier_health = [_apart(row) for row in maker.earlier]
+    world.earlier_signals = [_apart(row) for row in maker.earlier_signals]
+
+
+def _apart(row: Row) -> Row:
+    """The row with ids of its own: both makers count theirs from nought."""
+    return {name: f"K-{value}" if name.endswith("_id") and value else value for name, value in row.items()}
 
 
 def _contracts() -> list[Row]:
