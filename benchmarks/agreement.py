@@ -11,32 +11,71 @@ from pathlib import Path
 import duckdb
 
 # table: its key, and what must be equal for each key
+Compares = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 TARGET_VALUES = (
     "account_id", "due_date", "window_opens_on", "window_closes_on", "expires_on", "status", "days_to_due", "in_window",
     "completed_on", "completed_by", "completing_activity_id", "amount",
 )  # fmt: skip
-FLOOR_COMPARES = {
-    "targets": (("contract_id", "milestone"), TARGET_VALUES),
-    "candidates": (("contract_id", "milestone"), ("rank", "status", "amount")),
-    "accounts": (
+HEALTH_VALUES = (
+    "score", "score_low", "score_high", "confidence", "status", "tier", "support_quality", "engagement",
+    "product_usage", "relationship", "sentiment", "arr", "customer_until", "renewal_date", "days_to_renewal",
+    "baseline_points", "baseline_label", "final_status",
+)  # fmt: skip
+MEASURE_VALUES = ("dimension", "value", "points", "max_points", "is_present", "source_records", "next_band_gain")
+CHURN_VALUES = (
+    "base", "renewal_addition", "leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage",
+    "engagement_decline", "churn_probability", "arr", "three_year_value", "expected_loss", "lifetime_value",
+    "save_probability", "intervention_priority",
+)  # fmt: skip
+EXPANSION_VALUES = (
+    "rank", "is_primary", "current_arr", "potential_arr", "close_probability", "expected_arr", "priority",
+    "needs_verification", "qualified", "plan_limit", "approaching_limit", "seat_growth", "feature_requests",
+    "high_health", "no_billing_issue", "responsive",
+)  # fmt: skip
+FORECAST_VALUES = (
+    "accounts", "arr_up_for_renewal", "expected_churned_arr", "expected_retained_arr", "at_risk_arr_red",
+    "at_risk_arr_yellow", "arr_green", "arr_without_score", "contracts_ended", "contracts_renewed",
+    "gross_retention_pct", "net_retention_pct",
+)  # fmt: skip
+# What pandas computes as the floor does.
+HEALTH_COMPARES: Compares = {
+    "account_health": (("account_id",), HEALTH_VALUES),
+    "account_health_measures": (("account_id", "measure"), MEASURE_VALUES),
+    "account_churn": (("account_id",), CHURN_VALUES),
+    "retention_offers": (("account_id", "component"), ("credit_amount", "sla_pct")),
+    "executive_decisions": (("account_id", "decision"), ("urgency", "due_on")),
+    "expansion_pipeline": (("account_id", "type"), EXPANSION_VALUES),
+}
+FLOOR_COMPARES: Compares = {
+    "health_check_targets": (("contract_id", "milestone"), TARGET_VALUES),
+    "health_check_candidates": (("contract_id", "milestone"), ("rank", "status", "amount")),
+    "health_check_accounts": (
         ("account_id",),
         ("candidate_count", "candidate_amount", "next_due_date", "most_urgent_status"),
     ),
-    "influence": (
+    "health_check_influence": (
         ("opportunity_id", "activity_id"),
         ("delivered_by", "credit_last_touch", "credit_linear", "amount", "outcome"),
     ),
-    "performance": (
+    "health_check_performance": (
         ("quarter_starts_on", "dimension", "value"),
         (
             "targets_due", "completed", "completed_late", "past_due", "missed", "median_days_to_delivery",
             "influenced_pipeline", "influenced_won",
         ),
     ),
+    **HEALTH_COMPARES,
+    "retention_plans": (("account_id", "step"), ("starts_on", "due_on", "requires_review")),
+    "renewal_forecast": (("quarter_starts_on", "owner_name", "geo", "region", "segment"), FORECAST_VALUES),
 }  # fmt: skip
-PEER_COMPARES = {
-    "targets": (("contract_id", "milestone"), ("due_date", "status", "completing_activity_id", "amount")),
-    "candidates": (("contract_id", "milestone"), ("rank", "status")),
+PEER_COMPARES: Compares = {
+    "health_check_targets": (
+        ("contract_id", "milestone"),
+        ("due_date", "status", "completing_activity_id", "amount"),
+    ),
+    "health_check_candidates": (("contract_id", "milestone"), ("rank", "status")),
+    **HEALTH_COMPARES,
+    "retention_plans": (("account_id", "step"), ("starts_on", "due_on", "requires_review")),
 }
 
 
@@ -58,17 +97,13 @@ class Comparison:
         return {**asdict(self), "agrees": self.agrees}
 
 
-def compare(
-    published: Path, other: Path, compares: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-) -> list[Comparison]:
-    """Compares `published/health_check_<table>.parquet` with `other/<table>.parquet`, for each table of `compares`."""
+def compare(published: Path, other: Path, compares: Compares) -> list[Comparison]:
+    """Compares `published/<table>.parquet` with `other/<table>.parquet`, for each table of `compares`."""
     with duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         return [
-            _compare_table(
-                con, table, published / f"health_check_{table}.parquet", other / f"{table}.parquet", *columns
-            )
+            _compare_table(con, table, published / f"{table}.parquet", other / f"{table}.parquet", *columns)
             for table, columns in compares.items()
         ]
 
@@ -76,12 +111,14 @@ def compare(
 def _compare_table(
     con: duckdb.DuckDBPyConnection, table: str, mine: Path, theirs: Path, key: tuple[str, ...], values: tuple[str, ...]
 ) -> Comparison:
+    names = (*key, *values)
+    types = dict(zip(names, con.read_parquet(str(mine)).select(*names).types, strict=True))
+
     def side(file: Path) -> str:
-        # Numbers meet as decimals and dates as dates, whatever each side stored them as.
-        columns = ", ".join(f"{_plain(column)} as {column}" for column in (*key, *values))
+        columns = ", ".join(f'"{column}"::{_meeting_type(str(kind))} as "{column}"' for column, kind in types.items())
         return f"(select {columns}, true as here from read_parquet('{file}'))"
 
-    differs = " or ".join(f"m.{v} is distinct from t.{v}" for v in values)
+    differs = " or ".join(f'm."{v}" is distinct from t."{v}"' for v in values)
     query = f"""
         with joined as (
             select
@@ -96,13 +133,8 @@ def _compare_table(
     return Comparison(table, rows, other_rows, differing, example)
 
 
-def _plain(column: str) -> str:
-    if column.endswith(("_on", "_date")):
-        return f'"{column}"::date'
-    if column in ("amount", "candidate_amount", "influenced_pipeline", "influenced_won"):
-        return f'"{column}"::decimal(38, 2)'
-    if column in ("credit_last_touch", "credit_linear", "median_days_to_delivery"):
-        return f'"{column}"::decimal(18, 6)'
-    if column in ("rank", "candidate_count", "days_to_due", "targets_due"):
-        return f'"{column}"::bigint'
-    return f'"{column}"'
+def _meeting_type(kind: str) -> str:
+    """Numbers meet as decimals and dates as dates, whatever each side stored them as."""
+    if kind.startswith("DECIMAL") or kind in ("INTEGER", "BIGINT", "HUGEINT", "DOUBLE"):
+        return "decimal(38, 6)"
+    return kind

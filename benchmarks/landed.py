@@ -24,15 +24,18 @@ _TYPES = {
 
 
 def land(drop: Path, landing: Path) -> None:
-    """Writes `landing/<stream>/plain/part-00000.parquet` for every file of `drop`."""
+    """Writes `landing/<stream>/plain/part-00000.parquet` for every stream."""
     with duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute("set timezone = 'UTC'")
         for name, stream in STREAMS.items():
             file = drop / f"{name}.csv"
-            if not file.exists():
-                continue
-            source = con.read_csv(str(file), header=True, all_varchar=True)
+            # A stream without a file lands without rows: the floor takes every stream as read.
+            source = (
+                con.read_csv(str(file), header=True, all_varchar=True)
+                if file.exists()
+                else con.sql("select 1 as nothing limit 0")
+            )
             columns = [
                 f"try_cast({column.name if column.name in source.columns else 'null'} as"
                 f" {_TYPES.get(column.kind, 'varchar')}) as {column.name}"

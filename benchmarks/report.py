@@ -12,15 +12,17 @@ _NOTES = """## What is compared, and what isn't
 - **Refresh** is `account-health refresh` in a fresh home: start of Python, Dagster and dbt, extraction from CSV,
   checks, models with their tests, publication, everything. Its memory is the largest sum of resident sets over its
   process tree, an upper bound, since shared pages count for each process.
-- **Floor** is one DuckDB script by hand over the Parquet that the refresh landed. It makes the five health-check tables
-  and nothing else: no extraction, no checks, no policy tables, no overrides, no near misses or sentences, no hygiene,
-  no history, no publication. It says what the joins cost, so the ratio says what the rest costs.
-- **pandas** is what a team would first write over the same CSV files: health-check targets and candidates, in memory,
-  without any of the rest. It includes reading the files.
-- The three must agree row by row (status, dates, completing activity, amount, rank; credits and sums by the floor)
-  before a ratio is written. They share no code, but they were written from one specification by the same hands.
-- The health-check models' seconds are wall seconds of each dbt model added up, as dbt reports them; models that ran
-  side by side count in full.
+- **Floor** is hand-written DuckDB SQL over the Parquet that the refresh landed. It makes the figures of the tables
+  named above and nothing else: no extraction, no checks, no policy tables, no overrides, no near misses, no sentences
+  and evidence in words, no themes, no hygiene, no history, no publication. It says what the joins cost, so the ratio
+  says what the rest costs.
+- **pandas** is what a team would first write over the same CSV files, in memory, without any of the rest: health-check
+  targets and candidates, score, measures, churn, plans, offers, decisions and expansions. Influence, performance and
+  the renewal forecast are left out. It includes reading the files.
+- The three must agree row by row (every status, date, figure, amount and rank named in `agreement.py`, decimals to six
+  places) before a ratio is written. They share no code, but they were written from one specification by the same hands.
+- The models' seconds are wall seconds of each dbt model added up, as dbt reports them; models that ran side by side
+  count in full. They hold what the floor leaves out, words and hygiene above all.
 - The files are made up: draws spread evenly, so no account is a thousand times larger than another; CSV on a local
   disk. Figures of one machine, one run each, with the load it had when the run began: where that was near or above
   the number of processors, compare processor seconds, not wall seconds.

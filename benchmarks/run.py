@@ -122,14 +122,13 @@ def _ratios(result: dict) -> dict[str, float]:
     """The refresh against the others, only where they agree."""
     ratios = {}
     whole, busy = result["refresh"]["seconds"], result["refresh"]["cpu_seconds"]
-    health_checks = sum(s for model, s in result["refresh"]["dbt_model_seconds"].items() if "health_check" in model)
     floor, peer = result["floor"], result["peer"]
     if floor.get("agrees"):
-        computing = sum(floor["steps"].values())
+        models, steps = result["refresh"]["dbt_model_seconds"], floor["steps"]
         ratios["whole_refresh_to_floor"] = round(whole / floor["seconds"], 1)
         ratios["processor_time_of_refresh_to_floor"] = round(busy / floor["cpu_seconds"], 1)
-        if health_checks:
-            ratios["health_check_models_to_floor_sql"] = round(health_checks / computing, 1)
+        if models:
+            ratios["models_to_floor_sql"] = round(sum(models.values()) / sum(steps.values()), 1)
     if peer.get("agrees"):
         ratios["whole_refresh_to_pandas"] = round(whole / peer["seconds"], 1)
         ratios["processor_time_of_refresh_to_pandas"] = round(busy / peer["cpu_seconds"], 1)

@@ -14,7 +14,7 @@ from benchmarks.agreement import FLOOR_COMPARES, PEER_COMPARES, compare
 from benchmarks.floor import compute
 from benchmarks.generate import generate
 from benchmarks.landed import land
-from benchmarks.peer_pandas import main as peer
+from benchmarks.peer_pandas.__main__ import main as peer
 from benchmarks.report import write_report
 from benchmarks.runs import measured_run
 from benchmarks.sizes import ROWS_PER_ACCOUNT, accounts_of
@@ -32,7 +32,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compute(folder / "landing", AS_OF, folder / "floor")
     (folder / "published").mkdir()
     for table in FLOOR_COMPARES:
-        (folder / "published" / f"health_check_{table}.parquet").symlink_to(folder / "floor" / f"{table}.parquet")
+        (folder / "published" / f"{table}.parquet").symlink_to(folder / "floor" / f"{table}.parquet")
     return folder
 
 
@@ -50,10 +50,53 @@ def test_the_generator_writes_the_same_rows_again(work: Path, tmp_path: Path) ->
 
 
 def test_every_status_occurs_so_that_agreement_means_something(work: Path) -> None:
-    statuses = duckdb.read_parquet(str(work / "floor" / "targets.parquet")).aggregate("status").fetchall()
+    statuses = duckdb.read_parquet(str(work / "floor" / "health_check_targets.parquet")).aggregate("status").fetchall()
     assert {row[0] for row in statuses} == {
         "completed", "completed_late", "missed", "past_due", "pending", "upcoming", "beyond_horizon", "not_applicable",
     }  # fmt: skip
+
+
+OUTCOMES = {
+    ("account_health", "status"): {"GREEN", "YELLOW", "RED"},
+    ("account_health", "final_status"): {"GREEN", "YELLOW", "RED"},
+    ("account_health", "tier"): {"healthy", "stable", "at_risk", "critical"},
+    ("account_health", "confidence"): {"high", "medium"},
+    ("account_health", "baseline_label"): {"Healthy", "Watch", "At risk"},
+    ("account_health_measures", "is_present"): {True, False},
+    **{
+        ("account_churn", column): {True, False}
+        for column in (
+            "leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage", "engagement_decline",
+        )
+    },
+    ("retention_plans", "requires_review"): {True, False},
+    ("retention_offers", "component"): {"service_credit", "capacity_doubled", "price_lock", "enhanced_sla"},
+    ("executive_decisions", "decision"): {
+        "red_large_account", "yellow_large_account", "rfp", "executive_complaint",
+    },
+    ("expansion_pipeline", "type"): {"capacity_upgrade", "new_site", "service_adoption", "managed_services"},
+    ("expansion_pipeline", "priority"): {"HIGH", "MEDIUM", "LOW", None},
+    **{
+        ("expansion_pipeline", column): {True, False}
+        for column in (
+            "qualified", "plan_limit", "approaching_limit", "seat_growth", "feature_requests", "high_health",
+            "no_billing_issue", "responsive", "needs_verification",
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "column"), OUTCOMES)
+def test_scores_risks_and_expansions_come_out_every_way(work: Path, table: str, column: str) -> None:
+    found = duckdb.read_parquet(str(work / "floor" / f"{table}.parquet")).aggregate(column).fetchall()
+    assert {row[0] for row in found} == OUTCOMES[table, column]
+
+
+def test_every_measure_earns_more_and_less(work: Path) -> None:
+    rows = duckdb.read_parquet(str(work / "floor" / "account_health_measures.parquet"))
+    spread = rows.aggregate("measure, count(distinct points)").fetchall()
+    assert len(spread) == 21
+    assert min(spread, key=lambda row: row[1])[1] >= 2
 
 
 def test_pandas_and_the_floor_agree_row_by_row(
@@ -62,10 +105,13 @@ def test_pandas_and_the_floor_agree_row_by_row(
     options = ["--drop", str(work / "drop"), "--as-of", AS_OF.isoformat(), "--out", str(work / "peer")]
     monkeypatch.setattr(sys, "argv", ["peer_pandas", *options])
     peer()
-    assert set(json.loads(capsys.readouterr().out)) == {"read", "targets", "candidates", "write"}
+    assert set(json.loads(capsys.readouterr().out)) == {
+        "read", "health checks", "facts", "scores", "outlook", "write",
+    }  # fmt: skip
     comparisons = compare(work / "published", work / "peer", PEER_COMPARES)
     assert [c.table for c in comparisons if c.agrees] == list(PEER_COMPARES), comparisons
     assert comparisons[0].rows > 500
+    assert all(c.rows > 10 for c in comparisons), comparisons
 
 
 def test_a_changed_and_a_missing_row_are_seen(work: Path, tmp_path: Path) -> None:
@@ -75,17 +121,17 @@ def test_a_changed_and_a_missing_row_are_seen(work: Path, tmp_path: Path) -> Non
             select * replace (
                 case when row_number() over (order by target_id) = 1 then 'other' else status end as status
             )
-            from '{work}/floor/targets.parquet'
-        ) to '{tmp_path}/targets.parquet'"""
+            from '{work}/floor/health_check_targets.parquet'
+        ) to '{tmp_path}/health_check_targets.parquet'"""
     )
-    changed = compare(work / "published", tmp_path, {"targets": FLOOR_COMPARES["targets"]})[0]
+    changed = compare(work / "published", tmp_path, {"health_check_targets": FLOOR_COMPARES["health_check_targets"]})[0]
     assert (changed.differing, changed.agrees) == (1, False)
     assert "other" in changed.example
     duckdb.sql(
-        f"""copy (select * from '{work}/floor/targets.parquet' order by target_id offset 1 rows)
-        to '{tmp_path}/targets.parquet'"""
+        f"""copy (select * from '{work}/floor/health_check_targets.parquet' order by target_id offset 1 rows)
+        to '{tmp_path}/health_check_targets.parquet'"""
     )
-    shorter = compare(work / "published", tmp_path, {"targets": FLOOR_COMPARES["targets"]})[0]
+    shorter = compare(work / "published", tmp_path, {"health_check_targets": FLOOR_COMPARES["health_check_targets"]})[0]
     assert (shorter.differing, shorter.rows - shorter.other_rows, shorter.agrees) == (1, 1, False)
 
 
@@ -117,7 +163,7 @@ def test_the_floor_gives_the_statuses_worked_out_by_hand(tmp_path: Path) -> None
     (drop / "fx_rates.csv").write_text("currency,valid_from,rate_to_reporting\nEUR,2024-01-01,1.1\nEUR,2025-02-01,9\n")
     land(drop, tmp_path / "landing")
     compute(tmp_path / "landing", AS_OF, tmp_path / "out")
-    rows = duckdb.read_parquet(str(tmp_path / "out" / "targets.parquet"))
+    rows = duckdb.read_parquet(str(tmp_path / "out" / "health_check_targets.parquet"))
     found = {row[0]: row[1:] for row in rows.project("target_id, status, completing_activity_id, amount").fetchall()}
     assert {target: (status, check) for target, (status, check, _) in found.items()} == {
         "on_time:post_start": ("completed", "1"),
@@ -135,6 +181,70 @@ def test_the_floor_gives_the_statuses_worked_out_by_hand(tmp_path: Path) -> None
         "short:post_start": ("pending", None),
     }
     assert str(found["late:pre_end"][2]) == "110.00"
+
+
+CUSTOMER_FILES = {
+    "accounts": """account_id,account_name,owner_name,geo,region,lifecycle,customer_since,sla_target_pct,updated_at
+a,Account a,O,AMER,East,active,2023-06-30,99.5,2026-01-01
+""",
+    "contracts": """contract_id,account_id,product,start_date,end_date,amount,currency
+now,a,P,2025-10-01,2026-09-30,100000,USD
+next,a,P,2026-10-15,2027-10-14,110000,USD
+long,a,Q,2025-07-01,2028-06-30,30000,USD
+""",
+    "tickets": """ticket_id,account_id,created_at,solved_at,priority,is_incident,escalated,sla_met,csat
+1,a,2026-06-01T08:00:00Z,2026-06-01T13:00:00Z,urgent,true,true,true,4
+2,a,2026-06-10T08:00:00Z,2026-07-01T08:00:00Z,normal,false,,,
+3,a,2026-03-01T08:00:00Z,2026-04-02T07:00:00Z,normal,false,true,false,1
+""",
+    "usage": """account_id,usage_date,active_users,seats,logins,capacity_used_pct,uptime_pct,services_used,\
+services_contracted
+a,2026-06-28,90,100,3,85,99.45,3,4
+a,2026-05-31,100,100,3,85,99.45,4,4
+""".replace("\\\n", ""),
+    "signals": """signal_id,account_id,signal_type,observed_on
+1,a,rfp,2026-04-02
+2,a,cost_reduction,2026-04-01
+""",
+}
+
+
+def test_the_floor_gives_the_score_and_the_risk_worked_out_by_hand(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for stream, text in CUSTOMER_FILES.items():
+        (drop / f"{stream}.csv").write_text(text)
+    (drop / "fx_rates.csv").write_text("currency,valid_from,rate_to_reporting\n")
+    land(drop, tmp_path / "landing")
+    compute(tmp_path / "landing", AS_OF, tmp_path / "out")
+
+    def only(table: str, columns: str) -> list[object]:
+        rows = duckdb.read_parquet(str(tmp_path / "out" / f"{table}.parquet")).project(columns).fetchall()
+        return [value if value is None or isinstance(value, bool) else str(value) for value in rows[0]]
+
+    points = duckdb.read_parquet(str(tmp_path / "out" / "account_health_measures.parquet")).project("measure, points")
+    assert {name: earned and int(earned) for name, earned in points.fetchall() if earned is not None} == {
+        # 2 tickets in 90 days, one escalated; one solved after 5 hours, one after 32 days; SLA kept; CSAT 4
+        "ticket_volume": 7, "escalation_rate": 0, "resolution_hours": 0, "sla_adherence": 4, "csat": 2,
+        # 6 logins in 90 days; capacity 85 %; uptime 0.05 points below; 3 of 4 services; users down by 10 %
+        "portal_logins": 3, "capacity_utilisation": 4, "uptime_vs_sla": 3, "service_adoption": 3, "usage_trend": 1,
+        # 1,096 days: three years of 365.25, and a little
+        "tenure_years": 3, "expansions": 0, "reference": 0,
+        "escalations": 2, "competitive": 0, "budget_pressure": 3,
+    }  # fmt: skip
+    # support 13 of 25; engagement has 4 of 25; usage 11 of 20; relationship 3 of 11; sentiment 5 of 10
+    # (13 + 11 + 3 × 15 / 11 + 5 × 15 / 10) × 100 / 75
+    assert only("account_health", "score, score_low, score_high, confidence, status, tier, sentiment, engagement") == [
+        "47.5", "35.0", "65.0", "medium", "RED", "critical", "7.5", None,
+    ]  # fmt: skip
+    # 100,000 and 30,000 × 365 ÷ 1,096 days; the first contract is followed by the second, whose end comes first
+    assert only("account_health", "arr, customer_until, renewal_date, days_to_renewal, baseline_points") == [
+        "109990.88", "2028-06-30", "2027-10-14", "471", "2",
+    ]  # fmt: skip
+    assert only("account_churn", "base, competitive_inquiry, budget_pressure, recent_outage, churn_probability") == [
+        "70", True, False, True, "95",
+    ]  # fmt: skip
+    assert only("account_churn", "expected_loss, lifetime_value") == ["104491.34", "115779.87"]
 
 
 def test_a_watched_program_says_its_code_time_and_memory() -> None:

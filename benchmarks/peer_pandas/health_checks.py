@@ -1,20 +1,11 @@
-"""The peer: health-check targets and candidates as a team would first write them, with pandas over the CSV files.
-
-One process, everything in memory, shipped policy numbers in the code; no landing, no checks, no history, no
-publication. It reads only the columns it needs, so it isn't slower than it has to be. Overrides, near misses, the
-sentences, influence and performance are left out.
-"""
+"""Health-check targets and candidates. Influence and performance are left out."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from datetime import date
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
+
+from benchmarks.peer_pandas.files import days
 
 # milestone: (anchor, offset, opens before, closes after, minimum term), all in days
 MILESTONES = {
@@ -22,29 +13,6 @@ MILESTONES = {
     "pre_end": ("end_date", -120, 45, 30, 180),
 }
 HORIZON_QUARTERS = 4
-
-
-def _days(number: int) -> pd.Timedelta:
-    return pd.Timedelta(number, "D")
-
-
-def read(drop: Path) -> dict[str, pd.DataFrame]:
-    """The four files, with dates as dates."""
-    frames = {
-        "accounts": pd.read_csv(drop / "accounts.csv", parse_dates=["churned_on"]),
-        "contracts": pd.read_csv(drop / "contracts.csv", parse_dates=["start_date", "end_date"]),
-        "rates": pd.read_csv(drop / "fx_rates.csv", parse_dates=["valid_from"]),
-        "activities": pd.read_csv(
-            drop / "activities.csv",
-            usecols=[
-                "activity_id", "account_id", "account_name", "owner_name", "subject", "occurred_at", "has_attachment",
-                "status",
-            ],
-        ),
-    }  # fmt: skip
-    frames["accounts"] = frames["accounts"].sort_values("updated_at").drop_duplicates("account_id", keep="last")
-    frames["contracts"] = frames["contracts"].drop_duplicates("contract_id", keep="last")
-    return frames
 
 
 def usable_contracts(frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
@@ -56,7 +24,7 @@ def usable_contracts(frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd
     contracts["currency"] = contracts.currency.fillna("USD")
     contracts["rate_on"] = contracts.start_date.clip(upper=as_of)
     home = pd.DataFrame({"currency": ["USD"], "valid_from": [pd.Timestamp("1970-01-01")], "rate_to_reporting": [1.0]})
-    rates = pd.concat([frames["rates"], home]).sort_values("valid_from")
+    rates = pd.concat([frames["fx_rates"], home]).sort_values("valid_from")
     contracts = pd.merge_asof(
         contracts.sort_values("rate_on"), rates, left_on="rate_on", right_on="valid_from", by="currency"
     )
@@ -67,20 +35,12 @@ def usable_contracts(frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd
 
 
 def delivered_checks(frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
-    """Health checks that count: attachment, held, not after as_of, of a known account."""
+    """Health checks that count: attachment, held, not after as_of."""
     activities = frames["activities"]
     subjects = activities.subject.str.lower().str.replace(r"[ -]+", " ", regex=True)
-    checks = activities[subjects.str.contains("health check|healthcheck", regex=True, na=False)].copy()
+    checks = activities[subjects.str.contains("health check|healthcheck", regex=True, na=False)]
     checks = checks[checks.has_attachment & ~checks.status.isin(["planned", "declined", "no_show"])]
-    checks = checks.drop_duplicates("activity_id", keep="last")
-    checks["occurred_at"] = pd.to_datetime(checks.occurred_at).dt.tz_localize(None)
-    checks["day"] = checks.occurred_at.dt.normalize()
-    checks = checks[checks.day <= as_of]
-    accounts = frames["accounts"]
-    by_name = accounts.drop_duplicates("account_name", keep=False).set_index("account_name").account_id
-    known = checks.account_id.where(checks.account_id.isin(accounts.account_id))
-    checks["account_id"] = known.fillna(checks.account_name.map(by_name))
-    checks = checks[checks.account_id.notna()].rename(columns={"owner_name": "completed_by"})
+    checks = checks[checks.day <= as_of].rename(columns={"owner_name": "completed_by"})
     return checks[["activity_id", "account_id", "completed_by", "occurred_at", "day"]]
 
 
@@ -88,23 +48,23 @@ def spans(contracts: pd.DataFrame) -> pd.DataFrame:
     """One row a contract and milestone, with its window and the day it expires."""
     parts = []
     for milestone, (anchor, offset, opens, closes, minimum_term) in MILESTONES.items():
-        part = contracts[(contracts.end_date - contracts.start_date) >= _days(minimum_term)].copy()
+        part = contracts[(contracts.end_date - contracts.start_date) >= days(minimum_term)].copy()
         part["milestone"] = milestone
         part["anchor_date"] = part[anchor]
-        part["due_date"] = part[anchor] + _days(offset)
-        part["window_opens_on"] = np.maximum(part.due_date - _days(opens), part.start_date)
-        part["window_closes_on"] = np.minimum(part.due_date + _days(closes), part.end_date)
+        part["due_date"] = part[anchor] + days(offset)
+        part["window_opens_on"] = np.maximum(part.due_date - days(opens), part.start_date)
+        part["window_closes_on"] = np.minimum(part.due_date + days(closes), part.end_date)
         parts.append(part)
     rows = pd.concat(parts).sort_values(["contract_id", "due_date"], ignore_index=True)
     following = rows.groupby("contract_id")[["due_date", "window_opens_on"]].shift(-1)
-    bound = (following.window_opens_on - _days(1)).where(following.due_date > rows.due_date).fillna(rows.end_date)
+    bound = (following.window_opens_on - days(1)).where(following.due_date > rows.due_date).fillna(rows.end_date)
     rows["expires_on"] = np.maximum(rows.window_closes_on, np.minimum(rows.end_date, bound))
     return rows
 
 
-def targets(frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+def targets(frames: dict[str, pd.DataFrame], contracts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Every target with its status and what completed it."""
-    rows = spans(usable_contracts(frames, as_of))
+    rows = spans(contracts)
     rows["target_id"] = rows.contract_id + ":" + rows.milestone
     pairs = rows[["target_id", "account_id", "window_opens_on", "window_closes_on", "expires_on"]].merge(
         delivered_checks(frames, as_of), on="account_id"
@@ -146,31 +106,3 @@ def candidates(rows: pd.DataFrame) -> pd.DataFrame:
     )
     rows["rank"] = np.arange(1, len(rows) + 1)
     return rows
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--drop", type=Path, required=True, help="the drop folder of CSV files")
-    parser.add_argument("--as-of", type=date.fromisoformat, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the two tables")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    frames = read(arguments.drop)
-    seconds = {"read": time.monotonic() - started}
-    started = time.monotonic()
-    rows = targets(frames, pd.Timestamp(arguments.as_of))
-    seconds["targets"] = time.monotonic() - started
-    started = time.monotonic()
-    ranked = candidates(rows)
-    seconds["candidates"] = time.monotonic() - started
-    started = time.monotonic()
-    columns = ["target_id", "contract_id", "milestone", "due_date", "status", "completing_activity_id", "amount"]
-    rows[columns].to_parquet(arguments.out / "targets.parquet", index=False)
-    ranked[["rank", *columns]].to_parquet(arguments.out / "candidates.parquet", index=False)
-    seconds["write"] = time.monotonic() - started
-    print(json.dumps({step: round(value, 3) for step, value in seconds.items()}))
-
-
-if __name__ == "__main__":
-    main()
