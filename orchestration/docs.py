@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ from orchestration.policy.load import load_policies
 from orchestration.policy.models import POLICY_FILES, Policies
 from orchestration.policy.sources import FileSource, Threshold
 from orchestration.publishing.snapshot import publication_description
+from orchestration.refresh.histories import HISTORIES, History, history_description, history_key
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.streams import STREAMS, Column, Stream
 
@@ -43,11 +44,33 @@ def published_tables_page(manifest: Path) -> str:
         (node for node in nodes if node["resource_type"] == "model" and node["schema"] == "published"),
         key=lambda node: (node["fqn"], node["name"]),
     )
-    return "\n".join([_HEAD, *(_section(model, keys[model["name"]]) for model in models), _publication()])
+    sections = [section for model in models for section in _sections(model, keys[model["name"]])]
+    return "\n".join([_HEAD, *sections, _publication()])
 
 
-def _section(model: dict[str, Any], key: list[str]) -> str:
-    lines = [f"## {model['name']}\n", f"{model['description']}\n", f"Key: {', '.join(f'`{c}`' for c in key)}\n"]
+def _sections(model: dict[str, Any], key: list[str]) -> list[str]:
+    """A table, its history, or both."""
+    name = model["name"]
+    history = HISTORIES.get(name)
+    if history is None or history.published is None:
+        return [_section(model, key)]
+    told = model | {"description": history_description(history, model["description"])}
+    if history.published == name:
+        return [_section(told, history_key(key, history))]
+    return [_section(model, key), _history_section(history, told["description"], history_key(key, history))]
+
+
+def _history_section(history: History, description: str, key: Sequence[str]) -> str:
+    columns = f"Columns: those of [{history.table}](#{history.table})."
+    return "\n".join([f"## {history.published}\n", f"{description}\n", f"{_key(key)}\n", f"{columns}\n"])
+
+
+def _key(key: Sequence[str]) -> str:
+    return f"Key: {_codes(key)}"
+
+
+def _section(model: dict[str, Any], key: Sequence[str]) -> str:
+    lines = [f"## {model['name']}\n", f"{model['description']}\n", f"{_key(key)}\n"]
     lines += ["| column | type | meaning |", "|---|---|---|"]
     lines += [
         f"| `{column['name']}` | {column['data_type']} | {column['description']} |"

@@ -162,8 +162,8 @@ def history_key(key: Sequence[str], history: History) -> tuple[str, ...]:
 def history_description(history: History, description: str) -> str:
     """What a history is, from what its table is."""
     if history.logs_runs:
-        return f"{description} Every run that calculated, of every as_of; the files are one an as_of."
-    return f"{history.table} of every as_of so far, a file each: {description}"
+        return f"{description} Kept of every run of every as_of."
+    return f"{description} Kept of every as_of; running one again replaces its rows."
 
 
 def _described(history: History, current: TableDescription) -> TableDescription:

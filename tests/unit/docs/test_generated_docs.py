@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +72,7 @@ def _commands(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_are_understood(page):
     for command in _commands(page):
-        words = command.replace("$day", "2026-06-30").split()
+        words = shlex.split(command.replace("$day", "2026-06-30"))
         part, name = typer.main.get_command(app), "account-health"
         while hasattr(part, "commands"):
             name = words.pop(0)
