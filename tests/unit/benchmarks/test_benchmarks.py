@@ -135,6 +135,27 @@ def test_a_changed_and_a_missing_row_are_seen(work: Path, tmp_path: Path) -> Non
     assert (shorter.differing, shorter.rows - shorter.other_rows, shorter.agrees) == (1, 1, False)
 
 
+@pytest.mark.parametrize(
+    ("table", "changed"),
+    [
+        ("account_health_measures", "value + 0.000001 as value"),
+        ("account_health_measures", "coalesce(points, 0) as points"),
+        ("account_churn", "expected_loss - 0.01 as expected_loss"),
+        ("account_churn", "not recent_outage as recent_outage"),
+        ("retention_plans", "due_on + 1 as due_on"),
+        ("renewal_forecast", "net_retention_pct + 0.000001 as net_retention_pct"),
+        ("expansion_pipeline", "rank + 1 as rank"),
+    ],
+)
+def test_the_smallest_change_of_a_figure_is_seen(work: Path, tmp_path: Path, table: str, changed: str) -> None:
+    duckdb.sql(
+        f"copy (select * replace ({changed}) from '{work}/floor/{table}.parquet') to '{tmp_path}/{table}.parquet'"
+    )
+    comparison = compare(work / "published", tmp_path, {table: FLOOR_COMPARES[table]})[0]
+    assert comparison.differing > 0
+    assert not comparison.agrees
+
+
 CONTRACTS = """contract_id,account_id,product,start_date,end_date,amount,currency
 on_time,a,P,2025-01-01,2025-12-31,100,USD
 late,b,P,2025-01-01,2025-12-31,100,EUR
