@@ -245,7 +245,8 @@ def test_a_source_that_is_gone_costs_its_own_measures_and_no_others(
     after = measures(gone, tmp_path)
     lost = {measure for (_, measure), row in after.items() if not row["is_present"]}
     assert lost == MEASURES_OF[stream]
-    words = f"{stream} never read" if how == "never read" else f"{stream} read 9 days ago, limit 2 days"
+    name = stream.replace("_", " ")
+    words = f"{name} never read" if how == "never read" else f"{name} read 9 days ago, limit 2 days"
     assert {after["best", measure]["missing_reason"] for measure in lost} <= {words}
     kept = ("value", "points", "band", "source_records")
     for key, row in after.items():

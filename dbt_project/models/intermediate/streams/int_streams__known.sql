@@ -13,10 +13,10 @@ select
     age_days,
     max_age_days,
     case
-        when not is_present and problem is not null then stream || ' could not be used'
-        when not is_present then stream || ' never read'
+        when not is_present and problem is not null then {{ name_words('stream') }} || ' could not be used'
+        when not is_present then {{ name_words('stream') }} || ' never read'
         when is_stale
             then
-                stream || ' read ' || {{ days_words('age_days') }} || ' ago, limit ' || {{ days_words('max_age_days') }}
+                {{ name_words('stream') }} || ' read ' || {{ days_words('age_days') }} || ' ago, limit ' || {{ days_words('max_age_days') }}
     end as gap_words
 from streams
