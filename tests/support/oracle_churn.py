@@ -358,14 +358,15 @@ class ChurnOracle:
         result: dict[tuple[Any, ...], Row] = {}
         for account_id in self.facts.accounts:
             for contract in self.facts.of("contracts", account_id):
-                if contract["end_date"] > self.facts.as_of:
+                # A credit isn't revenue that could be kept.
+                if contract["end_date"] > self.facts.as_of or contract["amount"] < 0:
                     continue
                 cell = result.setdefault(
                     self._cell(account_id, contract["end_date"]),
                     dict.fromkeys(("ended", "renewed", "arr", "gross", "net"), Fraction(0)),
                 )
                 old, follower = self.facts.annual(contract), self.facts.follower(contract)
-                new = Fraction(0) if follower is None else self.facts.annual(follower)
+                new = Fraction(0) if follower is None else max(Fraction(0), self.facts.annual(follower))
                 cell["ended"] += 1
                 cell["renewed"] += follower is not None
                 cell["arr"] += old

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -128,7 +128,7 @@ class Facts:
     def _as_known(self, stream: str, row: Row) -> Row:
         """`row` without what happened to it after as_of."""
         row = dict(row)
-        if stream == "invoices" and row.get("status") == "paid" and self._is_later(row.get("paid_on")):
+        if stream == "invoices" and self._is_later(row.get("paid_on")):
             row["status"] = "open"
         if stream == "opportunities" and self._is_later(row.get("close_date")):
             row |= {"is_closed": False, "is_won": False}
@@ -226,12 +226,15 @@ class Facts:
         return None if renewal is None else (renewal - self.as_of).days
 
     def customer_until(self, account_id: str) -> date | None:
-        """The latest end over all contracts, whatever their start, and opportunities won."""
+        """The latest end over all contracts, whatever their start, and opportunities won, however old the latter."""
         ends = [row["end_date"] for row in self.of("contracts", account_id)]
         ends += [
             row["contract_end_date"]
-            for row in self.of("opportunities", account_id)
-            if row.get("is_won") and row.get("contract_end_date") is not None
+            for row in map(partial(self._as_known, "opportunities"), self.streams.get("opportunities", []))
+            if row["account_id"] == account_id
+            and row["created_on"] <= self.as_of
+            and row.get("is_won")
+            and row.get("contract_end_date") is not None
         ]
         return max(ends, default=None)
 
