@@ -18,6 +18,7 @@ from tests.e2e.publishing_support import numbered
 
 # Leaves the publishers some of the machine.
 _PAUSE_S = 0.05
+ALL = (*numbered.TABLES, numbered.HISTORY)
 _LOOK = "select count(*), min(run_id), max(run_id) from {}"
 
 
@@ -35,7 +36,10 @@ def with_current(published_dir: Path):
 
     folder = published_dir / (published_dir / "CURRENT").read_text().strip()
     with duckdb.connect() as con:
-        return look(con, lambda table: f"read_parquet('{folder}/{table}.parquet')")
+        return look(
+            con,
+            lambda table: f"read_parquet('{folder}/{table}{'/*' if table == numbered.HISTORY else ''}.parquet')",
+        )
 
 
 def with_bi_file(published_dir: Path):
@@ -62,7 +66,7 @@ def with_postgres_statement(published_dir: Path):
     """The way of a dashboard: one statement over all tables, outside any transaction."""
     import psycopg
 
-    looks = [f"select '{table}', * from ({_LOOK.format(f'published.{table}')}) t" for table in numbered.TABLES]
+    looks = [f"select '{table}', * from ({_LOOK.format(f'published.{table}')}) t" for table in ALL]
     looks.append("select 'publication', count(*), min(run_id), max(run_id) from published.publication")
     with psycopg.connect(os.environ["POLLING_TEST_POSTGRES"], autocommit=True) as connection:
         rows = connection.execute(" union all ".join(looks)).fetchall()
@@ -72,7 +76,7 @@ def with_postgres_statement(published_dir: Path):
 
 def look(con, relation):
     """What each table holds, and what `publication` says."""
-    seen = [(table, *con.execute(_LOOK.format(relation(table))).fetchall()[0]) for table in numbered.TABLES]
+    seen = [(table, *con.execute(_LOOK.format(relation(table))).fetchall()[0]) for table in ALL]
     return seen, [row[0] for row in con.execute(f"select run_id from {relation('publication')}").fetchall()]
 
 

@@ -9,10 +9,11 @@ import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
-from orchestration.publishing.bi_file import publish_bi_file
+from orchestration.publishing.bi_file import publish_bi_file, snapshot_in_bi_file
 from orchestration.publishing.postgres import publish_postgres
 from orchestration.publishing.retention import prune
 from orchestration.publishing.snapshot import publish_snapshot
@@ -24,8 +25,10 @@ _KEEP = 6
 
 def publish(published_dir: Path, url: str, number: int) -> None:
     """One publication, as a run of the pipeline makes it."""
-    with duckdb.connect() as con:
+    with duckdb.connect() as con, TemporaryDirectory(dir=published_dir.parent) as kept:
         con.execute("create schema published")
+        for day in (*numbered.SETTLED_DAYS, numbered.CHANGING_DAY):
+            con.execute(f"copy ({numbered.history_select(day, number)}) to '{kept}/{day}.parquet' (format parquet)")
         for table in numbered.TABLES:
             con.execute(f"create table published.{table} as {numbered.select(table, number)}")
         snapshot = publish_snapshot(
@@ -36,10 +39,11 @@ def publish(published_dir: Path, url: str, number: int) -> None:
             policy_version="polling",
             published_at=datetime.now(UTC),
             keys={table: ("id",) for table in numbered.TABLES},
+            history={numbered.HISTORY: Path(kept)},
         )
     publish_bi_file(snapshot)
     publish_postgres(url, snapshot)
-    prune(published_dir, _KEEP)
+    prune(published_dir, _KEEP, spared=snapshot_in_bi_file(published_dir))
 
 
 def main() -> None:
