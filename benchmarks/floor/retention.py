@@ -83,12 +83,13 @@ lines as (
     union all
     select
         date_trunc('quarter', e.end_date)::date, e.account_id, null, null, null, e.yearly_amount,
-        least(e.yearly_amount, coalesce(n.yearly_amount, 0)), coalesce(n.yearly_amount, 0), f.follower_id is not null
+        least(e.yearly_amount, greatest(n.yearly_amount, 0)), greatest(n.yearly_amount, 0), f.follower_id is not null
     from yearly e
     cross join policy
     left join followers f using (contract_id)
     left join yearly n on n.contract_id = f.follower_id
-    where e.end_date <= as_of
+    -- a credit is no revenue that could be kept
+    where e.end_date <= as_of and e.amount >= 0
 )
 select
     quarter_starts_on, owner_name, geo, region, segment,
