@@ -78,6 +78,19 @@ def test_baseline_shows_every_field(outcome: Outcome) -> None:
     assert_same(expected, outcome.published("account_health", "account_id"))
 
 
+def test_signals_are_the_values(outcome: Outcome) -> None:
+    assert_same(outcome.health.values, outcome.published("account_signals", "account_id"))
+
+
+def test_a_call_that_differs_is_listed(outcome: Outcome) -> None:
+    expected = {
+        account_id: {"status": row["status"], "csm_status": row["csm_status"]}
+        for account_id, row in outcome.health.health.items()
+        if row["status"] is not None and row["csm_status"] not in (None, row["status"])
+    }
+    assert_same(expected, outcome.published("status_disagreements", "account_id"))
+
+
 def test_what_is_absent_is_said(outcome: Outcome) -> None:
     """Words for every dimension and measure that is missing, and none where nothing is."""
     for account_id, row in outcome.published("account_health", "account_id").items():
