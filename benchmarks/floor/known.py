@@ -8,8 +8,8 @@ create table policy as select
     90 as after_start, -120 as before_end, 120 as minimum_start, 180 as minimum_end,
     30 as start_opens, 30 as start_closes, 45 as end_opens, 30 as end_closes,
     4 as horizon_quarters, 180 as influence_days;
--- A quotient as published: to 6 decimals, half away from zero, without what doubles leave behind the tenth.
-create macro exact(x) as x::decimal(18, 10)::decimal(18, 6);
+-- A quotient as published: to 6 decimals, half away from zero, without what doubles leave behind the twelfth.
+create macro exact(x) as x::decimal(24, 12)::decimal(18, 6);
 create macro tenth(x) as x::decimal(18, 9)::decimal(5, 1);
 create macro quarter_of(day) as year(day) * 4 + quarter(day);
 """

@@ -1,7 +1,7 @@
 """One row an account and stream: everything that scores, risks, offers and expansions read of it, in one pass each.
 
 Ids that occur twice are looked for in activities alone, and account names too, which is where generated files have
-them. Sums are doubles: `exact` takes off what they leave behind the tenth decimal.
+them. Sums are doubles: `exact` takes off what they leave behind the twelfth decimal.
 """
 
 from __future__ import annotations
