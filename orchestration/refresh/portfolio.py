@@ -136,7 +136,7 @@ def _movers(con: duckdb.DuckDBPyConnection, has_reasons: bool, order: str) -> li
                 select m.account_id, m.measure_rank, m.points - t.points as gained,
                        m.label || ' ' || t.value::decimal(24, 1) || ' → ' || m.value::decimal(24, 1)
                        || ' (' || case when m.points > t.points then '+' else '−' end
-                       || trim_scale(abs(m.points - t.points)) || ')' as words
+                       || rtrim(rtrim(abs(m.points - t.points)::varchar, '0'), '.') || ')' as words
                 from published.account_health_measures m
                 join moved using (account_id)
                 join points_then t on t.account_id = m.account_id and t.measure = m.measure
