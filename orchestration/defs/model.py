@@ -95,7 +95,9 @@ def _models(
         partitions_def=partitions,
         backfill_policy=ONE_RUN_A_DATE,
         pool=WAREHOUSE_POOL,
-        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False, enable_source_tests_as_checks=False)),
+        dagster_dbt_translator=Translator(
+            DagsterDbtTranslatorSettings(enable_asset_checks=False, enable_source_tests_as_checks=False)
+        ),
     )
     def models(context: dg.AssetExecutionContext, dbt: DbtRunner):
         run = run_of(context, settings)

@@ -61,8 +61,8 @@ MUST_HAVE = {
         " at_risk_arr_red at_risk_arr_yellow gross_retention_pct net_retention_pct"
     ),
     "expansion_pipeline": (
-        "account_id type is_primary current_arr potential_arr close_probability expected_arr priority timing description"
-        " justification qualified plan_limit approaching_limit seat_growth feature_requests high_health"
+        "account_id type is_primary current_arr potential_arr close_probability expected_arr priority timing"
+        " description justification qualified plan_limit approaching_limit seat_growth feature_requests high_health"
         " no_billing_issue responsive rank needs_verification"
     ),
     "expansion_stages": "account_id type week stage work starts_on due_on",

@@ -83,11 +83,13 @@ def differences_of_snapshot(pair: Pair, snapshot: Path) -> list[str]:
     """The same for the published tables of DuckDB and the files that a refresh on Spark published."""
     with opened(pair.warehouse) as con:
         made = {table for schema, table in tables_of_duckdb(con) if schema == "published"}
-        # `publication` is made by publishing itself.
-        published = {file.stem for file in snapshot.glob("*.parquet")} - {"publication"}
-        words = [f"{table} is made or published, not both" for table in sorted(made ^ published)]
-        for table in sorted(made & published):
-            theirs = read_parquet([snapshot / f"{table}.parquet"])
+        # `publication` is made by publishing itself, and of a first run a history is the table it is kept from.
+        files = {file.stem: [file] for file in snapshot.glob("*.parquet") if file.stem != "publication"}
+        kept = {folder.name: list(folder.glob("*.parquet")) for folder in snapshot.iterdir() if folder.is_dir()}
+        published = files | {name.removesuffix("_history"): parts for name, parts in kept.items() if name not in files}
+        words = [f"{table} is made or published, not both" for table in sorted(made ^ published.keys())]
+        for table in sorted(made & published.keys()):
+            theirs = read_parquet(published[table])
             ours = f"duck.published.{identifier(table)}"
             words += _differences(con, table, ours, theirs, "snapshot", pair.keys.get(table))
     return words

@@ -47,9 +47,14 @@ def test_shipped_rules_follow_the_house_rules(suites):
             assert not rule.title.endswith("."), place
 
 
+# A portfolio that moves fast may have done so: somebody looks, and the publication goes on.
+WARNINGS = {("portfolio_mix", "mix_moves_slowly")}
+
+
 def test_everything_published_is_critical():
     for suite in load_published_suites(EXPECTATIONS).values():
-        assert {rule.severity for rule in suite.rules} == {"critical"}
+        warnings = {(suite.table, rule.name) for rule in suite.rules if rule.severity != "critical"}
+        assert warnings <= WARNINGS
         assert {"key_unique", "one_run"} <= {rule.name for rule in suite.rules}
 
 

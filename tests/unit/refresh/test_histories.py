@@ -46,9 +46,10 @@ def keep_run(tmp_path: Path) -> Callable[..., Path]:
                 names = dict.fromkeys((key, "run_id", "not_read", *(() if key == "issue_id" else ("as_of_date",))))
                 values = {key: "'A' || i", "run_id": f"'{of_run or run_id}'", "not_read": "'x'"}
                 values["as_of_date"] = f"date '{as_of}'"
+                selected = ", ".join(values[column] for column in names)
                 con.execute(
                     f"insert into published.{name} ({', '.join(names)})"
-                    f" select {', '.join(values[column] for column in names)} from range({rows}) r(i) order by i {order}"
+                    f" select {selected} from range({rows}) r(i) order by i {order}"
                 )
             keep(Run(Settings(home=tmp_path), as_of, run_id), con, KEYS)
         return tmp_path / "history"

@@ -75,12 +75,7 @@ causes as (
 judged as (
     select
         scores.*,
-        case
-            when scores.score is null then null
-            when scores.score >= cutoffs.green_at_least then 'GREEN'
-            when scores.score >= cutoffs.yellow_at_least then 'YELLOW'
-            else 'RED'
-        end as status,
+        {{ status_of('scores.score', 'cutoffs') }} as status,
         case
             when scores.score is null then null
             when scores.score >= cutoffs.healthy_at_least then 'healthy'
