@@ -24,9 +24,9 @@
 {# What a contract brings a year, with enough decimals that a share of such sums keeps its own. #}
 {% macro annualised(amount, term_days, settings) -%}
     case
-        when {{ term_days }} <= {{ settings }}.annual_days then cast({{ amount }} as decimal(28, 12))
+        when {{ term_days }} <= {{ settings }}.annual_days then cast({{ amount }} as decimal(28, 9))
         else {{ divide_exact(
-            'cast(' ~ amount ~ ' as decimal(19, 2)) * ' ~ settings ~ '.year_days', term_days, places=12, input_places=2
+            'cast(' ~ amount ~ ' as decimal(19, 2)) * ' ~ settings ~ '.year_days', term_days, places=9, input_places=2
         ) }}
     end
 {%- endmacro %}

@@ -41,3 +41,11 @@
 {% macro baseline_field_names() -%}
     {{ return(['days_to_renewal', 'usage_trend', 'service_adoption', 'tickets_open', 'csat', 'blocker']) }}
 {%- endmacro %}
+
+{# A value as bands know it: they reach to fifteen digits either way, and what lies beyond counts as their end. #}
+{% macro within_bands(value) -%}
+    cast(
+        case when {{ value }} is not null then least(greatest({{ value }}, -999999999999999), 999999999999999) end
+        as decimal(24, 6)
+    )
+{%- endmacro %}

@@ -126,7 +126,9 @@ measured as (
         end as uptime_vs_sla,
         case
             when customers.usage_known
-                then {{ divide_exact('100 * usage.latest_services_used', 'usage.latest_services_contracted') }}
+                then {{ divide_exact(
+                        '100 * cast(usage.latest_services_used as decimal(22, 6))', 'usage.latest_services_contracted'
+                    ) }}
         end as service_adoption,
         case
             when customers.usage_known
@@ -180,7 +182,7 @@ select
     account_id,
     segment_key,
     {%- for measure in score_measure_names() %}
-        cast({{ measure }} as decimal(24, 6)) as {{ measure }},
+        {{ within_bands(measure) }} as {{ measure }},
     {%- endfor %}
 {%- for measure in score_measure_names() %}
     cast(case when {{ measure }} is null then 0 else coalesce({{ measure }}_records, 0) end as int)

@@ -134,10 +134,10 @@ kept as (
         accounts.segment,
         count(*) as contracts_ended,
         count(followers.contract_id) as contracts_renewed,
-        cast(sum(ended.yearly_amount) as decimal(28, 12)) as arr_ended,
-        cast(sum(least(greatest(coalesce(followers.yearly_amount, 0), 0), ended.yearly_amount)) as decimal(28, 12))
+        cast(sum(ended.yearly_amount) as decimal(28, 9)) as arr_ended,
+        cast(sum(least(greatest(coalesce(followers.yearly_amount, 0), 0), ended.yearly_amount)) as decimal(28, 9))
             as arr_kept,
-        cast(sum(greatest(coalesce(followers.yearly_amount, 0), 0)) as decimal(28, 12)) as arr_renewed
+        cast(sum(greatest(coalesce(followers.yearly_amount, 0), 0)) as decimal(28, 9)) as arr_renewed
     from ended
     inner join accounts on ended.account_id = accounts.account_id
     left join followers on ended.contract_id = followers.contract_id and followers.place = 1
@@ -173,9 +173,9 @@ select
     cast(coalesce(kept.contracts_ended, 0) as int) as contracts_ended,
     cast(coalesce(kept.contracts_renewed, 0) as int) as contracts_renewed,
     cast(kept.arr_ended as decimal(18, 2)) as arr_ended,
-    cast({{ divide_exact('100 * kept.arr_kept', 'kept.arr_ended', places=6, input_places=12) }} as decimal(18, 6))
+    cast({{ divide_exact('100 * kept.arr_kept', 'kept.arr_ended', places=6, input_places=9) }} as decimal(18, 6))
         as gross_retention_pct,
-    cast({{ divide_exact('100 * kept.arr_renewed', 'kept.arr_ended', places=6, input_places=12) }} as decimal(18, 6))
+    cast({{ divide_exact('100 * kept.arr_renewed', 'kept.arr_ended', places=6, input_places=9) }} as decimal(18, 6))
         as net_retention_pct
 from cells
 cross join run
