@@ -1,5 +1,8 @@
 """Measures one size: generate, refresh in a fresh home, floor and peer in the same run, compare, write the results.
 
+Then one record in a hundred is changed and the same home refreshed again: up to `COMPARED_AT_MOST` accounts, what that
+publishes is held against a refresh of the changed files from nothing, row by row.
+
 `python -m benchmarks.run --size 10k`. Results go to `benchmarks/results/<size>.json`, and `benchmarks/REPORT.md` is
 written anew from all of them. Exits 1 when the refresh fails or when anyone's rows differ.
 """
@@ -18,7 +21,10 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import duckdb
+
 from benchmarks.agreement import FLOOR_COMPARES, PEER_COMPARES, Comparison, compare
+from benchmarks.change import change
 from benchmarks.generate import generate
 from benchmarks.report import write_report
 from benchmarks.runs import measured_run
@@ -28,6 +34,12 @@ from benchmarks.watch import Watched, run_watched
 RESULTS = Path(__file__).parent / "results"
 # pandas holds the whole activities file as Python strings: above this it needs more memory than it is worth.
 PEER_AT_MOST = 200_000
+# A third refresh, only to compare with; above this it takes too long for what it adds.
+COMPARED_AT_MOST = 200_000
+# Columns of published tables that say which run made them.
+_OF_THE_RUN = ("run_id", "published_at", "extraction_id", "last_success_at")
+# Tables about publications and runs.
+_ABOUT_RUNS = ("publication", "score_audit")
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "dagster", "great-expectations", "pandas", "pyarrow")
 
 
@@ -77,7 +89,7 @@ def measure(size: str, accounts: int, as_of: date, work: Path) -> dict:
     run = measured_run(home)
     stages = run.stages | {"all else": round(refresh.seconds - sum(run.stages.values()), 2)}
     result["refresh"] |= {"stages": stages, "dbt_model_seconds": run.models, "home_mb": _size_mb(home)}
-    published = home / "published" / (home / "published" / "CURRENT").read_text(encoding="utf-8").strip()
+    published = _published(home)
     dated = ["--as-of", as_of.isoformat()]
     result["floor"] = _other(
         ["benchmarks.floor", "--landing", str(home / "landing"), *dated, "--out", str(floor_out)],
@@ -90,8 +102,61 @@ def measure(size: str, accounts: int, as_of: date, work: Path) -> dict:
         )
     else:
         result["peer"] = {"left_out": f"pandas holds whole files in memory; it is run up to {PEER_AT_MOST:,} accounts"}
+    result["changed"] = _changed(drop, as_of, home, work, refresh, accounts <= COMPARED_AT_MOST)
     result["ratios"] = _ratios(result)
     return result
+
+
+def _changed(drop: Path, as_of: date, home: Path, work: Path, whole: Watched, is_compared: bool) -> dict:
+    """The refresh after one record in a hundred changed, against the one from nothing."""
+    changed, nothing = work / "changed", work / "from-nothing"
+    for folder in (changed, nothing):
+        shutil.rmtree(folder, ignore_errors=True)
+    records = change(drop, changed)
+    before = measured_run(home).stages
+    again = run_watched(_refresh_command(changed, as_of, home), {"ACCOUNT_HEALTH_HOME": str(home)})
+    figures = _figures(again) | {"records": records}
+    if again.exit_code != 0:
+        return figures | {"output": (again.output + again.errors)[-6000:]}
+    stages = measured_run(home).stages
+    read, reread = _seconds_of_reading(before), _seconds_of_reading(stages)
+    figures |= {
+        "stages": stages | {"all else": round(again.seconds - sum(stages.values()), 2)},
+        "pct_of_from_nothing": round(100 * again.seconds / whole.seconds, 1),
+        "processor_pct_of_from_nothing": round(100 * again.cpu_seconds / whole.cpu_seconds, 1),
+        "extraction_and_checks_pct_of_from_nothing": round(100 * reread / read, 1),
+    }
+    if is_compared:
+        fresh = run_watched(_refresh_command(changed, as_of, nothing), {"ACCOUNT_HEALTH_HOME": str(nothing)})
+        figures["from_nothing"] = _figures(fresh)
+        if fresh.exit_code == 0:
+            figures["differing"] = _differing(_published(home), _published(nothing))
+    return figures
+
+
+def _seconds_of_reading(stages: dict[str, float]) -> float:
+    return sum(s for stage, s in stages.items() if stage.startswith("extract/") or stage == "check_landed")
+
+
+def _published(home: Path) -> Path:
+    return home / "published" / (home / "published" / "CURRENT").read_text(encoding="utf-8").strip()
+
+
+def _differing(one: Path, other: Path) -> dict[str, int]:
+    """Rows that only one of two publications has, by table; what only says which run made them is left out."""
+    found = {}
+    with duckdb.connect() as con:
+        for file in sorted(one.glob("*.parquet")):
+            if file.stem in _ABOUT_RUNS:
+                continue
+            names = [row[0] for row in con.execute(f"describe from '{file}'").fetchall()]
+            listed = ", ".join(f'"{name}"' for name in names if name not in _OF_THE_RUN)
+            sides = [f"(select {listed} from '{folder / file.name}')" for folder in (one, other)]
+            found[file.stem] = sum(
+                con.execute(f"select count(*) from (from {a} except all from {b})").fetchall()[0][0]
+                for a, b in (sides, sides[::-1])
+            )
+    return found
 
 
 def _refresh_command(drop: Path, as_of: date, home: Path) -> list[str]:
@@ -182,9 +247,26 @@ def _say(result: dict) -> int:
             verdict = "agrees" if table["agrees"] else f"{table['differing']} rows DIFFER, such as {table['example']}"
             print(f"  {table['table']}: {table['rows']:,} rows, {verdict}")
             believed = believed and table["agrees"]
+    believed = _say_changed(result["changed"]) and believed
     for name, ratio in result["ratios"].items():
         print(f"{name}: {ratio}")
     return 0 if believed else 1
+
+
+def _say_changed(changed: dict) -> bool:
+    """Prints the second refresh; whether it can be believed."""
+    if changed["exit_code"] != 0:
+        print(f"the refresh after one record in a hundred changed failed\n{changed['output']}")
+        return False
+    print(
+        f"after one record in a hundred changed: {_cost(changed)}, {changed['pct_of_from_nothing']} % of from nothing"
+    )
+    for stage, seconds in changed["stages"].items():
+        print(f"  {stage}: {seconds} s")
+    differing = {table: rows for table, rows in changed.get("differing", {}).items() if rows}
+    for table, rows in differing.items():
+        print(f"  {table}: {rows} rows DIFFER from a refresh of the same files from nothing")
+    return not differing
 
 
 if __name__ == "__main__":
