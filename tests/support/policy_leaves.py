@@ -96,5 +96,5 @@ def _others(old: Any) -> list[Any]:
     if isinstance(old, bool):
         return [not old]
     if isinstance(old, int | Decimal):
-        return [old + 1, old - 1, old / 2]
+        return [old + 1, old - 1, old / 2, old * 2]
     return [{"UTC": "Europe/Berlin", "USD": "EUR"}.get(old, f"{old} too"), f"{old}_too"]
