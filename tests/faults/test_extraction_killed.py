@@ -18,7 +18,7 @@ def report(tmp_path_factory):
     work = tmp_path_factory.mktemp("killed")
     program = [sys.executable, str(Path(__file__).with_name("extraction_killer.py")), str(work)]
     done = subprocess.run(
-        program, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+        program, capture_output=True, text=True, timeout=480, check=False, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -38,6 +38,23 @@ def test_the_run_after_a_kill_leaves_what_an_undisturbed_run_leaves(report):
     for kill in report["kills"]:
         assert kill["repaired"] == report["undisturbed"], kill["moment"]
         assert kill["left"] == []
+
+
+def test_a_killed_extraction_that_shares_parts_is_there_whole_or_not_at_all(report):
+    again = report["again"]
+    second, first = again["undisturbed"]
+    assert [first] == again["before"]
+    assert (second[2], len(second[3]), second[3][0]) == (9_996, 4, first[3][0])
+    for kill in again["kills"]:
+        assert kill["after"] in ([first], [second, first]), kill["moment"]
+        assert kill["left"] == []
+    assert any(kill["after"] == [first] for kill in again["kills"])
+
+
+def test_the_run_after_such_a_kill_mends_it(report):
+    rows = [(one[0], one[1], one[2]) for one in report["again"]["undisturbed"]]
+    for kill in report["again"]["kills"]:
+        assert [(one[0], one[1], one[2]) for one in kill["repaired"]] == rows, kill["moment"]
 
 
 def test_kills_really_hit_the_work_in_the_middle(report):
