@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from benchmarks.agreement import FLOOR_COMPARES, PEER_COMPARES, compare
+from benchmarks.change import EDITED, change
 from benchmarks.floor import compute
 from benchmarks.generate import generate
 from benchmarks.landed import land
@@ -19,6 +20,7 @@ from benchmarks.report import write_report
 from benchmarks.runs import measured_run
 from benchmarks.sizes import ROWS_PER_ACCOUNT, accounts_of
 from benchmarks.watch import run_watched
+from orchestration.sources.streams import STREAMS
 
 AS_OF = date(2026, 6, 30)
 
@@ -47,6 +49,19 @@ def test_the_generator_writes_the_same_rows_again(work: Path, tmp_path: Path) ->
     for stream in ROWS_PER_ACCOUNT:
         first, second = (sorted((d / f"{stream}.csv").read_text().splitlines()) for d in (work / "drop", tmp_path))
         assert first == second
+
+
+def test_one_record_in_a_hundred_changes_and_the_rest_are_the_same_lines(work: Path, tmp_path: Path) -> None:
+    records = change(work / "drop", tmp_path)
+    for stream in ("activities", "usage"):
+        before, after = ((d / f"{stream}.csv").read_text().splitlines() for d in (work / "drop", tmp_path))
+        assert after[0] == before[0]
+        old, new = set(before), set(after)
+        same = [line for line in before if line in new]
+        assert same == [line for line in after if line in old]
+        assert 0.985 * len(before) < len(same) < 0.995 * len(before)
+        assert records[stream] == pytest.approx(len(before) / 100, rel=0.3)
+    assert set(EDITED) <= set(STREAMS)
 
 
 def test_every_status_occurs_so_that_agreement_means_something(work: Path) -> None:
