@@ -49,7 +49,11 @@ by_account as (
         count(case when is_recent then 1 end) as recent_contracts,
         sum(case
             when is_current and term_days <= annual_days then cast(amount as decimal(28, 8))
-            when is_current then {{ divide_exact('cast(amount as decimal(24, 2)) * year_days', 'term_days', places=8, input_places=2) }}
+            when is_current
+                then
+                    {{ divide_exact(
+                        'cast(amount as decimal(24, 2)) * year_days', 'term_days', places=8, input_places=2
+                    ) }}
         end) as arr
     from dated
     group by account_id

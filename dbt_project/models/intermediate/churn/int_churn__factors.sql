@@ -33,11 +33,22 @@ gaps as (
     inner join streams on looked_at.stream = streams.stream
 ),
 
+worded as (
+    select
+        account_id,
+        factor,
+        {{ join_text('words', '; ', ['age_days', 'kind', 'record_id']) }} as words
+    from evidence
+    group by account_id, factor
+),
+
 found as (
     select
         account_id,
-        {{ joined_by_factor('factor', 'words', '; ', ['age_days', 'kind', 'record_id']) }}
-    from evidence
+    {%- for factor in churn_factor_names() %}
+        max(case when factor = '{{ factor }}' then words end) as {{ factor }}{{ "," if not loop.last }}
+    {%- endfor %}
+    from worded
     group by account_id
 ),
 

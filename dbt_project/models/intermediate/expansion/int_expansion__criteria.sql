@@ -128,8 +128,9 @@ seats as (
         {{ number_words('latest_usage.latest_seats') }} as seats_words,
         {{ number_words('first_seats.seats') }} as first_words,
         first_seats.usage_date as first_on,
-        {{ divide_exact('100 * cast(latest_usage.latest_active_users as decimal(22, 6))', 'latest_usage.latest_seats') }}
-            as seats_used_pct,
+        {{ divide_exact(
+            '100 * cast(latest_usage.latest_active_users as decimal(22, 6))', 'latest_usage.latest_seats'
+        ) }} as seats_used_pct,
         {{ divide_exact(
             '100 * cast(latest_usage.latest_seats - first_seats.seats as decimal(22, 6))', 'first_seats.seats'
         ) }} as growth_pct

@@ -3,8 +3,20 @@ dimensions as (
     select * from {{ ref('int_health_score__dimensions') }}
 ),
 
+-- Accounts share few combinations, and exact quotients are dear: one each.
+combinations as (
+    select distinct
+        points,
+        present_points,
+        max_points,
+        weight,
+        is_available,
+        available_weight
+    from dimensions
+),
+
 -- Shares of the 100 points: of those that could be told, and of all with missing measures at 0 and at their maximum.
-parts as (
+shares as (
     select
         *,
         case
@@ -15,7 +27,28 @@ parts as (
         {{ divide_exact('(points + max_points - present_points) * weight', 'max_points', places=16) }} as high_part,
         case when is_available then {{ divide_exact('points * weight', 'present_points', places=1) }} end
             as dimension_points
+    from combinations
+),
+
+parts as (
+    select
+        dimensions.account_id,
+        dimensions.basis,
+        dimensions.dimension,
+        shares.is_available,
+        shares.score_part,
+        shares.low_part,
+        shares.high_part,
+        shares.dimension_points
     from dimensions
+    inner join shares
+        on
+            dimensions.points = shares.points
+            and dimensions.present_points = shares.present_points
+            and dimensions.max_points = shares.max_points
+            and dimensions.weight = shares.weight
+            and dimensions.is_available = shares.is_available
+            and dimensions.available_weight = shares.available_weight
 ),
 
 summed as (

@@ -59,23 +59,48 @@ ranked as (
     where rule_place = 1
 ),
 
-themes as (
+-- Most themes show in few facts, and joining sorted texts is dear: only those beyond the third are joined so.
+first_facts as (
     select
         account_id,
         theme,
         theme_rank,
         max(severity) as severity,
-        {{ join_text('evidence', '; ', ['fact_place']) }} as evidence,
-        {{ join_text('case when fact_place <= 2 then evidence end', '; ', ['fact_place']) }} as main_evidence
+        max(case when fact_place = 1 then evidence end) as first_evidence,
+        max(case when fact_place = 2 then evidence end) as second_evidence,
+        max(case when fact_place = 3 then evidence end) as third_evidence
     from ranked
     group by account_id, theme, theme_rank
+),
+
+more_facts as (
+    select
+        account_id,
+        theme,
+        {{ join_text('evidence', '; ', ['fact_place']) }} as evidence
+    from ranked
+    where fact_place > 3
+    group by account_id, theme
+),
+
+themes as (
+    select
+        first_facts.account_id,
+        first_facts.theme,
+        first_facts.theme_rank,
+        first_facts.severity,
+        first_facts.first_evidence || coalesce('; ' || first_facts.second_evidence, '') as main_evidence,
+        coalesce('; ' || first_facts.third_evidence, '') || coalesce('; ' || more_facts.evidence, '') as more_evidence
+    from first_facts
+    left join more_facts
+        on first_facts.account_id = more_facts.account_id and first_facts.theme = more_facts.theme
 )
 
 select
     account_id,
     theme,
     cast(severity as int) as severity,
-    evidence,
+    main_evidence || more_evidence as evidence,
     main_evidence,
     cast(row_number() over (partition by account_id order by severity desc nulls last, theme_rank nulls last) as int)
         as place

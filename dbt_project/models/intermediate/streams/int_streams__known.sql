@@ -17,6 +17,7 @@ select
         when not is_present then {{ name_words('stream') }} || ' never read'
         when is_stale
             then
-                {{ name_words('stream') }} || ' read ' || {{ days_words('age_days') }} || ' ago, limit ' || {{ days_words('max_age_days') }}
+                {{ name_words('stream') }} || ' read ' || {{ days_words('age_days') }} || ' ago, limit '
+                || {{ days_words('max_age_days') }}
     end as gap_words
 from streams

@@ -26,6 +26,30 @@ bands as (
 
 streams as (
     select * from {{ ref('int_streams__known') }}
+),
+
+-- What one band better adds, once for each combination that occurs.
+combinations as (
+    select distinct
+        measures.points,
+        measures.next_points,
+        dimensions.weight,
+        dimensions.present_points,
+        dimensions.available_weight
+    from measures
+    inner join dimensions on measures.account_id = dimensions.account_id and measures.dimension = dimensions.dimension
+    where measures.next_points is not null and dimensions.is_available
+),
+
+gains as (
+    select
+        *,
+        cast(
+            {{ divide_exact(
+                '100 * (next_points - points) * weight', 'present_points * available_weight', places=1
+            ) }} as decimal(5, 1)
+        ) as gain
+    from combinations
 )
 
 select
@@ -47,18 +71,7 @@ select
     end as missing_reason,
     policies.stream as source,
     measures.source_records,
-    case
-        when measures.value is null then null
-        when measures.next_points is null or not dimensions.is_available then cast(0 as decimal(5, 1))
-        else
-            cast(
-                {{ divide_exact(
-                    '100 * (measures.next_points - measures.points) * dimensions.weight',
-                    'dimensions.present_points * dimensions.available_weight',
-                    places=1
-                ) }} as decimal(5, 1)
-            )
-    end as next_band_gain
+    case when measures.value is not null then coalesce(gains.gain, 0) end as next_band_gain
 from measures
 inner join dimensions on measures.account_id = dimensions.account_id and measures.dimension = dimensions.dimension
 inner join policies on measures.segment_key = policies.segment_key and measures.measure = policies.measure
@@ -68,3 +81,11 @@ left join bands
         and measures.measure = bands.measure
         and measures.band_rank = bands.band_rank
 left join streams on policies.stream = streams.stream
+left join gains
+    on
+        dimensions.is_available
+        and measures.points = gains.points
+        and measures.next_points = gains.next_points
+        and dimensions.weight = gains.weight
+        and dimensions.present_points = gains.present_points
+        and dimensions.available_weight = gains.available_weight

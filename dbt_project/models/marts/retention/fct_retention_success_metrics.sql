@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with
 churn as (
     select * from {{ ref('fct_account_churn') }}
