@@ -188,7 +188,6 @@ class Change(PolicyModel):
     large_change_points: Annotated[Percent, Field(gt=0)] = setting(
         "A monthly change of more than this either way is large.", "points of 100"
     )
-    first_run_new_days: WindowDays = setting("On a first run, what is dated within so many days counts as new.", "days")
 
 
 class Calls(PolicyModel):

@@ -36,7 +36,6 @@ POLICY_TABLES = {"health_score": health_score, "churn": churn, "retention": rete
 
 # Values that nothing published follows, each with the reason.
 EXCEPTIONS = {
-    ("health_score", "change.first_run_new_days"): "for alerts, which say what is new; none are published yet",
     ("churn", "calibration.acts_on"): "both choices mean the prior until outcomes are gathered and calibrated",
 }
 

@@ -57,7 +57,6 @@ _SETTINGS = (
     whole("status_mix_days", "the mix is compared with so many days ago"),
     whole("annual_days", "term that counts with its whole amount, at most, days"),
     whole("year_days", "longer terms count with amount times this by term, days"),
-    whole("first_run_new_days", "on a first run, dated within so many days is new"),
 )
 
 SCHEMAS: Schemas = MappingProxyType(

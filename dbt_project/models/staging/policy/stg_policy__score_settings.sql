@@ -32,6 +32,5 @@ select
     status_mix_points,
     status_mix_days,
     annual_days,
-    year_days,
-    first_run_new_days
+    year_days
 from {{ read_input(source('policy', 'score_settings')) }}
