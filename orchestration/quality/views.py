@@ -124,8 +124,8 @@ def open_connection(
     if threads is not None:
         config["threads"] = threads
     con = duckdb.connect(":memory:", config=config)
-    # DuckDB takes an anti join to leave out four rows in five. Then it builds a hash table of a stream's millions of rows
-    # to look a million accounts up in; the joins of the views are the right way round as they stand.
+    # DuckDB takes an anti join to leave out four rows in five. Then it builds a hash table of a stream's millions of
+    # rows to look a million accounts up in; the joins of the views are the right way round as they stand.
     con.execute("set disabled_optimizers = 'build_side_probe_side'")
     for schema in SCHEMAS:
         con.execute(f"create schema {schema}")
