@@ -49,7 +49,7 @@ dev: setup ## Open the Dagster UI on http://127.0.0.1:3000
 
 test: setup setup-spark setup-duckdb1 ## Run linters and every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: setup ## Check style of Python and SQL
 	@$(BIN)/ruff check .
