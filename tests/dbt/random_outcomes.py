@@ -14,7 +14,7 @@ from typing import Any
 from tests.dbt.policy_folders import read_policy, write_policies
 from tests.dbt.random_worlds import Maker
 from tests.support.inputs import World
-from tests.support.models import build_models, rows
+from tests.support.models import MODELS_ONLY, build_models, rows
 from tests.support.oracle_health_checks import Oracle
 
 ACCOUNTS = 300
@@ -118,4 +118,4 @@ def make_outcome(name: str, work: Path) -> RandomOutcome:
     oracle = Oracle(
         setting.as_of, world.streams, read_policy(policies, "health_checks"), read_policy(policies, "calendar")
     )
-    return RandomOutcome(world, oracle, build_models(world.freeze(work / "inputs"), work))
+    return RandomOutcome(world, oracle, build_models(world.freeze(work / "inputs"), work, *MODELS_ONLY))

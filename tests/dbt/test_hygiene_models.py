@@ -17,7 +17,7 @@ import pytest
 from orchestration.refresh.histories import HYGIENE_ISSUES_HISTORY
 from orchestration.sources.streams import STREAMS
 from tests.support.inputs import Row, World, account, activity, contract
-from tests.support.models import build_models, rows
+from tests.support.models import MODELS_ONLY, build_models, rows
 
 FIRST, SECOND, THIRD = date(2026, 6, 1), date(2026, 6, 4), date(2026, 6, 10)
 TERM = (date(2026, 2, 11), date(2027, 2, 10))
@@ -145,7 +145,7 @@ def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *argum
         stream_facts=COUNTS if not earlier else {},
         run_id=f"run-{as_of}",
     )
-    return Run(build_models(world.freeze(work / "inputs"), work, *arguments))
+    return Run(build_models(world.freeze(work / "inputs"), work, *(arguments or MODELS_ONLY)))
 
 
 HYGIENE_ONLY = ("--select", "+path:models/published/hygiene", "--exclude-resource-type", "test", "unit_test")

@@ -11,10 +11,9 @@ import pytest
 
 from tests.dbt.random_outcomes import RandomOutcome
 from tests.support.inputs import Row, World
-from tests.support.models import build_models, rows
+from tests.support.models import MODELS_ONLY, build_models, rows
 
 SETTING = "New York, fiscal year from April, overrides"
-MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 
 def shuffled(world: World) -> World:

@@ -14,6 +14,8 @@ import duckdb
 from orchestration.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+# A build without dbt's own tests, for worlds that others build with them.
+MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 
 def build_models(inputs: Path, work: Path, *arguments: str) -> Path:
