@@ -81,19 +81,6 @@
 {%- endmacro %}
 
 
-{% macro iso_day_of_week(date_expression) -%}
-  {{ return(adapter.dispatch('iso_day_of_week')(date_expression)) }}
-{%- endmacro %}
-
-{% macro default__iso_day_of_week(date_expression) -%}
-  cast(isodow({{ date_expression }}) as integer)
-{%- endmacro %}
-
-{% macro spark__iso_day_of_week(date_expression) -%}
-  (weekday({{ date_expression }}) + 1)
-{%- endmacro %}
-
-
 {% macro day_words(date_expression) -%}
   {{ return(adapter.dispatch('day_words')(date_expression)) }}
 {%- endmacro %}

@@ -67,11 +67,6 @@
 {%- endmacro %}
 
 
-{% macro sum_whole(number) -%}
-  cast(sum({{ number }}) as bigint)
-{%- endmacro %}
-
-
 {% macro median_of_whole(number) -%}
   cast(median(cast({{ number }} as double)) as decimal(18, 1))
 {%- endmacro %}

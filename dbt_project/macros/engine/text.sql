@@ -32,19 +32,6 @@
 {%- endmacro %}
 
 
-{% macro matches_pattern(text, pattern) -%}
-  {{ return(adapter.dispatch('matches_pattern')(text, pattern)) }}
-{%- endmacro %}
-
-{% macro default__matches_pattern(text, pattern) -%}
-  regexp_matches({{ text }}, {{ pattern }})
-{%- endmacro %}
-
-{% macro spark__matches_pattern(text, pattern) -%}
-  regexp_like({{ text }}, {{ pattern }})
-{%- endmacro %}
-
-
 {% macro replace_pattern(text, pattern, replacement) -%}
   {{ return(adapter.dispatch('replace_pattern')(text, pattern, replacement)) }}
 {%- endmacro %}
@@ -55,11 +42,6 @@
 
 {% macro spark__replace_pattern(text, pattern, replacement) -%}
   regexp_replace({{ text }}, {{ pattern }}, {{ replacement }})
-{%- endmacro %}
-
-
-{% macro contains_text(text, part) -%}
-  (position({{ lower_text(part) }} in {{ lower_text(text) }}) > 0)
 {%- endmacro %}
 
 
@@ -113,41 +95,4 @@
       item -> item.k{{ fields | length }}
     ), {{ text_literal(separator) }}
   ) end
-{%- endmacro %}
-
-
-{% macro join_distinct_text(text, separator) -%}
-  {{ return(adapter.dispatch('join_distinct_text')(text, separator)) }}
-{%- endmacro %}
-
-{% macro default__join_distinct_text(text, separator) -%}
-  string_agg(distinct {{ text }}, {{ text_literal(separator) }} order by {{ text }})
-{%- endmacro %}
-
-{% macro spark__join_distinct_text(text, separator) -%}
-  case when count({{ text }}) > 0 then
-    array_join(array_sort(collect_set({{ text }})), {{ text_literal(separator) }})
-  end
-{%- endmacro %}
-
-
-{# A JSON string, quotes and all; the word null when the text is null. #}
-{% macro json_string(text) -%}
-  coalesce('"' || replace(replace(replace(replace(replace(
-    {{ text }}, chr(92), chr(92) || chr(92)), '"', chr(92) || '"'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r'),
-    chr(9), chr(92) || 't') || '"', 'null')
-{%- endmacro %}
-
-{# A JSON number or boolean; the word null when it is null. #}
-{% macro json_plain(value) -%}
-  coalesce(cast({{ value }} as {{ type_text() }}), 'null')
-{%- endmacro %}
-
-{# members: list of [key, SQL yielding JSON text]. Keys stay in the given order, without blanks. #}
-{% macro json_object_text(members) -%}
-  ('{' ||
-  {%- for key, json in members %}
-    '"{{ key }}":' || {{ json }} || {{ "',' ||" if not loop.last }}
-  {%- endfor %}
-  '}')
 {%- endmacro %}

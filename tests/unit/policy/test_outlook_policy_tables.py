@@ -173,7 +173,7 @@ def test_shipped_settings_are_the_specified_ones(tables: dict[str, list[dict[str
     short = {"capacity_utilisation": 28, "service_adoption": 28, "usage_trend": 28}
     for measure in WINDOWED:
         assert score.pop(f"{measure}_days") == (long | short).get(measure, 90)
-    assert list(score.values()) == [30, Decimal("365.25"), 90, 50, 5, 3, 7, 14, 28, 45, 15, 90, 15, 7, 366, 365, 7]
+    assert list(score.values()) == [30, Decimal("365.25"), 90, 50, 5, 3, 7, 14, 28, 45, 15, 90, 15, 7, 366, 365]
     assert list(leave.values()) == [
         70, 40, 10, 90, 20, 180, 10, 15, 10, 25, 15, 10, 95, 180, 90, 90, 90, 90, 28, Decimal("0.1"), 20, 2, 30, 50,
         200, "prior", 3, 10, 90, 75, 50, 50,
