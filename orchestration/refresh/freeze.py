@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.policy.tables import policy_tables
-from orchestration.refresh.histories import earlier_files, read_histories
+from orchestration.refresh.histories import READS, earlier_files
 from orchestration.refresh.inputs import STREAMS_SCHEMA, Content, context_table, empty_landing, freeze_inputs
 from orchestration.refresh.run import Run
 
@@ -40,7 +40,7 @@ def freeze(run: Run) -> dict[str, int]:
         tables |= {("landing", stream): [Path(part) for part in files] for stream, files in parts.items() if files}
         tables |= {key: [run.checks_folder / f"{name}.parquet"] for key, name in _CHECKED.items()}
         tables |= {("policy", name): table for name, table in policy_tables(run.policies).items()}
-        tables |= {("history", name): _before(run, name, schema) for name, schema in read_histories().items()}
+        tables |= {("history", name): before(run, name) for name in READS}
         tables["run", "streams"] = _streams(streams["rows"])
         tables["run", "context"] = _context(run)
         freeze_inputs(run.settings.inputs_path, tables)
@@ -77,9 +77,25 @@ def _streams(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=STREAMS_SCHEMA)
 
 
-def _before(run: Run, name: str, schema: pa.Schema) -> Content:
+def before(run: Run, name: str) -> Content:
     """The files that earlier as-ofs left of a history, or an empty table."""
-    return earlier_files(run.settings.history_path, name, run.as_of, run.policies) or schema.empty_table()
+    columns = READS[name].columns
+    files = earlier_files(run.settings.history_path, name, run.as_of, run.policies)
+    return [_with_columns(file, columns, run.folder / "history" / name) for file in files] or columns.empty_table()
+
+
+def _with_columns(file: Path, columns: pa.Schema, folder: Path) -> Path:
+    """The file; where it is from before one of the columns was kept, a copy in `folder` that is blank there."""
+    there = set(pq.read_schema(file).names)
+    if there.issuperset(columns.names):
+        return file
+    table = pq.read_table(file, columns=[name for name in columns.names if name in there])
+    for field in columns:
+        if field.name not in there:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.select(columns.names).cast(columns), folder / file.name, compression="zstd")
+    return folder / file.name
 
 
 def _size(content: Content) -> int:

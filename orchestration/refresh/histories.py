@@ -9,7 +9,7 @@ A file is replaced by rename and never changed in place: inputs and snapshots ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -79,21 +79,21 @@ ACCOUNT_SIGNALS_HISTORY = pa.schema(
 )
 
 
+def _none(policies: Policies) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """One published table whose rows are kept by as_of.
 
-    `read`: the columns that models of later runs read; None where none does.
     `kept`: the columns a file holds; None for all.
-    `is_recent_read`: models read the files of recent dates too, not the latest earlier one alone.
     `published`: the table as which readers get all its files; None where they don't.
     `logs_runs`: another run of the same as_of adds its rows instead of replacing those that are there.
     """
 
     table: str
-    read: pa.Schema | None = None
     kept: tuple[str, ...] | None = None
-    is_recent_read: bool = False
     published: str | None = None
     logs_runs: bool = False
 
@@ -102,34 +102,69 @@ class History:
         return root / self.table
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the models of a run get of a history: always of the latest earlier as_of, and of others as policies say.
+
+    `name`: the input's table, `history.<name>`.
+    `columns`: those that are read; a file from before one of them was kept reads as blank there.
+    `days`: of every as_of so many days back.
+    `months`: of the last as_of of each of so many calendar months back.
+    """
+
+    name: str
+    history: str
+    columns: pa.Schema
+    days: Callable[[Policies], int] = _none
+    months: Callable[[Policies], int] = _none
+
+
 HISTORIES: Mapping[str, History] = MappingProxyType(
     {
         history.table: history
         for history in (
-            History("hygiene_issues", read=HYGIENE_ISSUES_HISTORY, kept=tuple(HYGIENE_ISSUES_HISTORY.names)),
-            History(
-                "account_health", read=ACCOUNT_HEALTH_HISTORY, is_recent_read=True, published="account_health_history"
-            ),
-            History("account_signals", read=ACCOUNT_SIGNALS_HISTORY, kept=tuple(ACCOUNT_SIGNALS_HISTORY.names)),
+            History("hygiene_issues", kept=tuple(HYGIENE_ISSUES_HISTORY.names)),
+            History("account_health", published="account_health_history"),
+            History("account_signals", kept=tuple(ACCOUNT_SIGNALS_HISTORY.names)),
             History("account_churn", published="account_churn_history"),
             History("score_audit", published="score_audit", logs_runs=True),
         )
     }
 )
 
-
-def read_histories() -> dict[str, pa.Schema]:
-    """The histories that are inputs of the models, with the columns they read."""
-    return {name: history.read for name, history in HISTORIES.items() if history.read is not None}
+READS: Mapping[str, Read] = MappingProxyType(
+    {
+        read.name: read
+        for read in (
+            Read("hygiene_issues", "hygiene_issues", HYGIENE_ISSUES_HISTORY),
+            Read(
+                "account_health",
+                "account_health",
+                ACCOUNT_HEALTH_HISTORY,
+                days=lambda policies: policies.health_score.change.month_oldest_days,
+            ),
+            Read("account_signals", "account_signals", ACCOUNT_SIGNALS_HISTORY),
+        )
+    }
+)
 
 
 def earlier_files(root: Path, name: str, as_of: date, policies: Policies) -> list[Path]:
-    """The files of one history that a run as of `as_of` reads, oldest first; all strictly before it."""
-    history = HISTORIES[name]
-    earlier = [(day, file) for day, file in _dated_files(history.folder(root)) if day < as_of]
-    recent = policies.health_score.change.month_oldest_days if history.is_recent_read else 0
-    first = as_of - timedelta(days=recent)
-    return [file for number, (day, file) in enumerate(earlier, start=1) if day >= first or number == len(earlier)]
+    """The files that a run as of `as_of` reads as `history.<name>`, oldest first; all strictly before it."""
+    read = READS[name]
+    earlier = [(day, file) for day, file in _dated_files(HISTORIES[read.history].folder(root)) if day < as_of]
+    first_day = as_of - timedelta(days=read.days(policies))
+    first_month = _month(as_of) - read.months(policies)
+    months = [_month(day) for day, _ in earlier]
+    return [
+        file
+        for (day, file), month, later in zip(earlier, months, [*months[1:], None], strict=False)
+        if later is None or day >= first_day or (month >= first_month and month != later)
+    ]
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month
 
 
 @dataclass(frozen=True, slots=True)

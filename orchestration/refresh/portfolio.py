@@ -13,8 +13,9 @@ from typing import Any
 
 import duckdb
 
+from orchestration.policy.measures import MEASURES
 from orchestration.publishing.sql import identifier, read_parquet
-from orchestration.refresh.histories import HISTORIES, MEASURES
+from orchestration.refresh.histories import HISTORIES
 from orchestration.refresh.run import Run
 from orchestration.warehouse import published_tables
 

@@ -147,7 +147,7 @@ class Customers:
         overrides = [{"segment": segment, "status": cutoffs} for segment, cutoffs in CUTOFFS.items()]
         policies = write_policies(folder / "policies", health_score={"overrides": overrides}, **changes)
         streams = {name: rows for name, rows in self.streams.items() if name not in self.missing}
-        return World(AS_OF, streams, policies, earlier_health=self.earlier)
+        return World(AS_OF, streams, policies, earlier={"account_health": self.earlier})
 
 
 @contextmanager

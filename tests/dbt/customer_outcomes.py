@@ -103,8 +103,8 @@ def make_world(setting: Setting, work: Path) -> tuple[World, Facts]:
     maker = Maker(setting.seed, setting.as_of, policies, "older" if setting.is_policy_new else version)
     world = maker.world(setting.accounts, missing=setting.missing, omitted=setting.omitted)
     world.streams["csm_calls"] = maker.calls
-    world.earlier_health = maker.earlier
-    world.earlier_signals = maker.earlier_signals
+    world.earlier["account_health"] = maker.earlier
+    world.earlier["account_signals"] = maker.earlier_signals
     facts = Facts(
         setting.as_of,
         world.streams,
@@ -136,9 +136,9 @@ def shuffled(world: World) -> World:
     """The same rows in another order."""
     random = Random(1)  # noqa: S311
     streams = {name: random.sample(found, len(found)) for name, found in world.streams.items()}
-    earlier = random.sample(world.earlier_health, len(world.earlier_health))
-    kept = random.sample(world.earlier_signals, len(world.earlier_signals))
-    return replace(world, streams=streams, earlier_health=earlier, earlier_signals=kept)
+    earlier = random.sample(world.earlier["account_health"], len(world.earlier["account_health"]))
+    kept = random.sample(world.earlier["account_signals"], len(world.earlier["account_signals"]))
+    return replace(world, streams=streams, earlier={"account_health": earlier, "account_signals": kept})
 
 
 def assert_same(expected: dict[Any, Row], actual: dict[Any, Row], columns: Iterable[str] | None = None) -> None:

@@ -360,7 +360,7 @@ def earlier(account_id: str, days_ago: int, score: str, tier: str, policy_versio
 def test_change_is_against_the_latest_row_old_enough_and_not_too_old(tmp_path: Path) -> None:
     names = ("six", "seven", "fourteen", "fifteen", "twenty-eight", "forty-five", "forty-six", "both")
     given = world(accounts=[account(name) for name in names])
-    given.earlier_health = [
+    given.earlier["account_health"] = [
         earlier("six", 6, "80", "stable"),
         earlier("seven", 7, "80", "stable"),
         earlier("fourteen", 14, "80", "stable"),
@@ -393,7 +393,7 @@ def test_an_account_is_newly_at_risk_when_it_was_well_a_week_ago(tmp_path: Path)
         for number, kind in enumerate(("rfp", "budget_pressure", "cost_reduction"))
     ]
     given = world(accounts=[account(name) for name in names], signals=signals)
-    given.earlier_health = [
+    given.earlier["account_health"] = [
         earlier("was-stable", 7, "80", "stable"),
         earlier("was-healthy", 7, "90", "healthy"),
         earlier("was-at-risk", 7, "60", "at_risk"),
@@ -414,11 +414,11 @@ def test_a_new_policy_is_told_apart_from_a_change_in_health(tmp_path: Path) -> N
         "ticket_volume": 0, "escalation_rate": 0, "escalations": 0, "competitive": 1, "budget_pressure": 0,
         "tenure_years": amount("0.8"), "expansions": 0, "reference": 0,
     }  # fmt: skip
-    given.earlier_health = [
+    given.earlier["account_health"] = [
         earlier("new-policy", 1, "60", "at_risk"),
         earlier("same-policy", 1, "60", "at_risk", version),
     ]
-    given.earlier_signals = [
+    given.earlier["account_signals"] = [
         {"as_of_date": day(1), "policy_version": "another", "account_id": "new-policy", "segment": "smb"}
         | {name: Decimal(value) for name, value in values.items()},
         {"as_of_date": day(1), "policy_version": version, "account_id": "same-policy", "segment": "smb"}

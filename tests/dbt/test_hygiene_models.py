@@ -141,7 +141,7 @@ def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *argum
         row_failures=failures,
         rules=RULES,
         account_matches=MATCHES,
-        earlier_issues=earlier,
+        earlier={"hygiene_issues": earlier},
         stream_facts=COUNTS if not earlier else {},
         run_id=f"run-{as_of}",
     )

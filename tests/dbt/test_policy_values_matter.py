@@ -347,8 +347,8 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
     world = maker.world(250)
     add_edges(world)
     world.streams["csm_calls"] = maker.calls
-    world.earlier_health = maker.earlier
-    world.earlier_signals = maker.earlier_signals
+    world.earlier["account_health"] = maker.earlier
+    world.earlier["account_signals"] = maker.earlier_signals
     models = compiled_models()
     with models.run(world.freeze(work / "inputs"), *models.of_schema("published")) as con:
         # The tables are small: more threads only cost.

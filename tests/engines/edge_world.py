@@ -78,7 +78,7 @@ def edge_world(folder: Path) -> World:
     streams["activities"] += list(_activities())
     world.account_matches = [{"account_name": NAMES[0], "account_id": "N0", "method": "name"}]
     _faults(world)
-    world.earlier_issues = list(_earlier_issues())
+    world.earlier["hygiene_issues"] = list(_earlier_issues())
     _add_customers(world, policies)
     return world
 
@@ -93,8 +93,8 @@ def _add_customers(world: World, policies: Path) -> None:
             rows = [row for row in rows if (row["currency"], row["valid_from"]) not in known]
         world.streams.setdefault(stream, []).extend(map(_apart, rows))
     world.stream_facts |= customers.stream_facts
-    world.earlier_health = [_apart(row) for row in maker.earlier]
-    world.earlier_signals = [_apart(row) for row in maker.earlier_signals]
+    world.earlier["account_health"] = [_apart(row) for row in maker.earlier]
+    world.earlier["account_signals"] = [_apart(row) for row in maker.earlier_signals]
 
 
 def _apart(row: Row) -> Row:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from orchestration.policy.load import load_policies
 from orchestration.policy.tables import policy_tables
-from orchestration.refresh.histories import read_histories
+from orchestration.refresh.histories import READS
 from orchestration.refresh.inputs import STREAMS_SCHEMA, context_table, empty_landing, freeze_inputs
 from orchestration.settings import PROJECT_ROOT
 from orchestration.sources.streams import STREAMS, landing_schema
@@ -64,10 +64,8 @@ class World:
     row_failures: list[Row] = field(default_factory=list)
     rules: list[Row] = field(default_factory=list)
     account_matches: list[Row] = field(default_factory=list)
-    # What earlier as-ofs left: rows of hygiene_issues, of account_health and of account_signals.
-    earlier_issues: list[Row] = field(default_factory=list)
-    earlier_health: list[Row] = field(default_factory=list)
-    earlier_signals: list[Row] = field(default_factory=list)
+    # What earlier as-ofs left: rows by the name under which the models read them (histories.READS).
+    earlier: dict[str, list[Row]] = field(default_factory=dict)
     # What run.streams says of a stream, where it isn't what follows from its rows.
     stream_facts: dict[str, Row] = field(default_factory=dict)
     run_id: str = "run-1"
@@ -102,13 +100,8 @@ class World:
             reporting_currency=policies.calendar.reporting_currency,
             fiscal_year_start_month=policies.calendar.fiscal_year_start_month,
         )
-        earlier = {
-            "hygiene_issues": self.earlier_issues,
-            "account_health": self.earlier_health,
-            "account_signals": self.earlier_signals,
-        }
-        for name, schema in read_histories().items():
-            tables["history", name] = pa.Table.from_pylist(earlier[name], schema)
+        for name, read in READS.items():
+            tables["history", name] = pa.Table.from_pylist(self.earlier.get(name, []), read.columns)
         tables |= {("policy", name): table for name, table in policy_tables(policies).items()}
         freeze_inputs(folder, tables)
         return folder

@@ -8,13 +8,17 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration.dbt import ensure_manifest, published_keys
 from orchestration.policy.load import load_policies
 from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import TableDescription
-from orchestration.refresh.histories import HISTORIES, PublishedHistories, earlier_files, keep, read_histories
+from orchestration.refresh import histories
+from orchestration.refresh.freeze import before
+from orchestration.refresh.histories import HISTORIES, READS, PublishedHistories, Read, earlier_files, keep
 from orchestration.refresh.run import Run
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -25,8 +29,7 @@ KEYS = {name: ["issue_id"] if name == "hygiene_issues" else ["account_id"] for n
 
 def columns(name: str) -> list[str]:
     """Columns of a published table that is kept: what models read of it, and one that they don't."""
-    schema = read_histories().get(name)
-    read = [(field.name, field.type) for field in schema] if schema else [("as_of_date", "date32[day]")]
+    read = [(field.name, field.type) for one in READS.values() if one.history == name for field in one.columns]
     types = {"string": "varchar", "date32[day]": "date", "int32": "integer"}
     typed = {column: types.get(str(type_), str(type_).replace("128", "")) for column, type_ in read}
     typed |= {"as_of_date": "date", "account_id": "varchar", "run_id": "varchar", "not_read": "varchar"}
@@ -101,6 +104,27 @@ def test_of_measures_only_the_latest_earlier_file_is_read(tmp_path):
     assert files_read(tmp_path, "account_signals") == ["2026-06-29"]
 
 
+def test_of_each_month_back_the_last_file_is_read(tmp_path, monkeypatch):
+    read = Read("account_health", "account_health", READS["account_health"].columns, months=lambda policies: 2)
+    monkeypatch.setattr(histories, "READS", {"account_health": read})
+    make_files(
+        tmp_path,
+        *(date(2026, 3, 31), date(2026, 4, 1), date(2026, 4, 29), date(2026, 5, 2), date(2026, 6, 1), date(2026, 6, 2)),
+    )
+    assert files_read(tmp_path, "account_health") == ["2026-04-29", "2026-05-02", "2026-06-02"]
+
+
+def test_a_file_from_before_a_column_was_kept_reads_as_blank_there(tmp_path):
+    run = Run(Settings(home=tmp_path), AS_OF, "run-1")
+    folder = run.settings.history_path / "account_health"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"account_id": ["A1"], "not_read": ["x"]}), folder / "2026-06-29.parquet")
+    (file,) = before(run, "account_health")
+    assert pq.read_table(file).to_pylist() == [
+        dict.fromkeys(READS["account_health"].columns.names) | {"account_id": "A1"}
+    ]
+
+
 # Keeping
 
 
@@ -118,7 +142,7 @@ def test_scores_are_kept_whole_and_measures_in_part(keep_run):
         for name in ("account_health", "account_signals")
     }
     assert "not_read" in names["account_health"]
-    assert names["account_signals"] == read_histories()["account_signals"].names
+    assert names["account_signals"] == READS["account_signals"].columns.names
 
 
 def test_the_same_rows_give_the_same_bytes(keep_run):
