@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestration.publishing.reader import Publication
-from orchestration.sources.matching import normalise_text
+from orchestration.sources.matching import normalise_name
 
 _SUGGESTIONS = 3
 
@@ -30,9 +30,9 @@ def find_account(
     wanted = " ".join(text.split())
     found = _by(publication, accounts, "account_id = ?", wanted)
     found = found or _by(publication, accounts, "account_name = ?", wanted)
-    if not found and (name := _normal(wanted, legal_forms)):
+    if not found and (name := normalise_name(wanted, legal_forms)):
         everybody = _by(publication, accounts, "account_name is not null")
-        found = [one for one in everybody if _normal(one.account_name, legal_forms) == name]
+        found = [one for one in everybody if normalise_name(one.account_name, legal_forms) == name]
     if len(found) == 1:
         return found[0]
     if found:
@@ -58,13 +58,3 @@ def _near(publication: Publication, accounts: str, wanted: str) -> str:
     )
     names = ", ".join(f"{row['account_name']} ({row['account_id']})" for row in rows)
     return f"; nearest: {names}" if names else ""
-
-
-def _normal(name: str, legal_forms: Sequence[str]) -> str:
-    """The normalised name, as account matching compares it: case, punctuation and one trailing legal form aside."""
-    text = normalise_text(name)
-    forms = sorted({form for raw in legal_forms if (form := normalise_text(raw))}, key=len, reverse=True)
-    for form in forms:
-        if text.endswith(f" {form}"):
-            return text.removesuffix(f" {form}")
-    return text

@@ -6,6 +6,7 @@ expected. Not here: any one policy (`calendar.py`, `health_checks.py`, `sources.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from decimal import Decimal
 from types import UnionType
@@ -100,8 +101,9 @@ def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
 class OneLine(PolicyModel):
     """An entry of a list that people read, and pages show, as one line."""
 
+    @abstractmethod
     def words(self) -> str:
-        raise NotImplementedError
+        """The entry in a few words."""
 
 
 class PolicyFile(PolicyModel):

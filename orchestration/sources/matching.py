@@ -50,8 +50,20 @@ class MatchSummary:
     none: int
 
 
+def normalise_name(name: str, legal_forms: Iterable[str]) -> str:
+    """The normalised form of one name, one trailing legal form dropped; the SQL of `normalised` says the same."""
+    text = normalise_text(name)
+    form = next((form for form in _longest_first(legal_forms) if text.endswith(f" {form}")), "")
+    return text.removesuffix(f" {form}") if form else text
+
+
+def _longest_first(legal_forms: Iterable[str]) -> list[str]:
+    """The legal forms as names are written once normalised: the longest goes before one that ends it."""
+    return sorted({form for raw in legal_forms if (form := normalise_text(raw))}, key=lambda one: (-len(one), one))
+
+
 def normalise_text(name: str) -> str:
-    """The normalised form of a name before the legal form is dropped; the SQL of `normalised` says the same."""
+    """The normalised form of a name before the legal form is dropped."""
     spaced = []
     for char in fold(name):
         category = unicodedata.category(char)
@@ -69,7 +81,7 @@ def normalised(folded_name: Sql, legal_forms: Sequence[str]) -> Sql:
         invisible=literal(r"\p{Cf}"),
         gaps=literal(r"[\p{P}\p{Z}\s\v\x{85}\x{1c}-\x{1f}]+"),
     )
-    forms = sorted({form for raw in legal_forms if (form := normalise_text(raw))}, key=lambda one: (-len(one), one))
+    forms = _longest_first(legal_forms)
     if forms:
         pattern = "^(.+?) (?:" + "|".join(re.escape(form) for form in forms) + ")$"
         spaced = compose(
