@@ -1,5 +1,5 @@
-"""What people do at the terminal that later runs read as a source: so far, the calls of CSMs.
+"""What people and connectors do that later runs read as a source: the calls of CSMs, the logs of actions and alerts.
 
-Here: the files under `HOME/operations` and how they grow. Not here: what the models make of them, and the commands
-themselves (`orchestration/cli.py`).
+Here: the files under `HOME/operations` that extraction reads, and how the calls grow. Not here: what the models make of
+them, the ledger that the logs are exported from (`orchestration/actions`), and the commands (`orchestration/cli.py`).
 """

@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 from orchestration.operations.accounts import Account
 from orchestration.publishing import durable
-from orchestration.sources.settings import FileSource
 from orchestration.sources.streams import STREAMS
 
 STREAM = "csm_calls"
@@ -27,7 +26,6 @@ FILE = f"{STREAM}.csv"
 # As the stream says them; people write them as they are published.
 STATUSES = tuple(status.upper() for status in STREAMS[STREAM].column("status").values)
 WITHDRAWN = "WITHDRAWN"
-SOURCE = FileSource(name="operations", stream=STREAM, path=FILE)
 
 _LOCK = f".{STREAM}.lock"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.operations import calls
+from orchestration.operations.sources import SOURCES
 from orchestration.policy.handover import extraction_settings, file_sources
 from orchestration.refresh.run import Run
 from orchestration.sources.drop import ExtractionOutcome, extract_stream
@@ -73,10 +73,10 @@ def extract(run: Run, stream: str) -> StreamExtraction:
 
 
 def _places(run: Run, stream: str) -> Iterator[tuple[Path, Sequence[FileSource]]]:
-    """Where records of a stream may be: the drop folder, and for calls what the command line wrote."""
+    """Where records of a stream may be: the drop folder, and the home for what was done there."""
     yield run.settings.drop_path, file_sources(run.policies)
-    if stream == calls.STREAM and run.settings.operations_path.is_dir():
-        yield run.settings.operations_path, [calls.SOURCE]
+    if stream in SOURCES and run.settings.operations_path.is_dir():
+        yield run.settings.operations_path, [SOURCES[stream]]
 
 
 def _is_missing(stream: str, outcomes: Sequence[ExtractionOutcome], zone: LandingZone) -> bool:

@@ -111,6 +111,32 @@ def _account_reference() -> tuple[Column, Column]:
     )
 
 
+# What the ledger says of an action and of an alert; the state machine of actions is in orchestration/actions.
+ACTION_STATUSES = (
+    "recommended",
+    "suppressed",
+    "pending_approval",
+    "approved",
+    "queued",
+    "executing",
+    "snoozed",
+    "done",
+    "failed",
+    "rejected",
+    "expired",
+    "cause_cleared",
+)
+ALERT_STEPS = (
+    "raised",
+    "acknowledged",
+    "assessed",
+    "planned",
+    "executed",
+    "followed_up",
+    "escalated",
+    "closed",
+)
+
 _STREAMS = (
     Stream(
         "accounts",
@@ -337,6 +363,40 @@ _STREAMS = (
         ),
         key=("call_id",),
         event_column="called_at",
+    ),
+    Stream(
+        "action_log",
+        (
+            _required("transition_id", Kind.ID),
+            _required("action_id", Kind.ID),
+            *_account_reference(),
+            _required("action", Kind.TEXT),
+            Column("subject", Kind.TEXT),
+            Column("from_status", Kind.ENUM, values=ACTION_STATUSES),
+            _required("to_status", Kind.ENUM, values=ACTION_STATUSES),
+            _required("acted_by", Kind.TEXT),
+            _required("acted_at", Kind.TIMESTAMP),
+            Column("reason", Kind.TEXT),
+            Column("written_score", Kind.NUMBER),
+        ),
+        key=("transition_id",),
+        event_column="acted_at",
+    ),
+    Stream(
+        "alert_log",
+        (
+            _required("entry_id", Kind.ID),
+            _required("alert_id", Kind.ID),
+            *_account_reference(),
+            _required("alert", Kind.TEXT),
+            _required("step", Kind.ENUM, values=ALERT_STEPS),
+            Column("acted_by", Kind.TEXT),
+            _required("acted_at", Kind.TIMESTAMP),
+            Column("to_role", Kind.TEXT),
+            Column("note", Kind.TEXT),
+        ),
+        key=("entry_id",),
+        event_column="acted_at",
     ),
     Stream(
         "fx_rates",

@@ -66,6 +66,10 @@ MUST_HAVE = {
         " no_billing_issue responsive rank needs_verification"
     ),
     "expansion_stages": "account_id type week stage work starts_on due_on",
+    "action_log": (
+        "transition_id action_id account_id account_name action subject from_status to_status acted_by acted_at reason"
+        " written_score"
+    ),
     "hygiene_issues": (
         "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
         " last_seen status"

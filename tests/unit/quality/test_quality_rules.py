@@ -64,6 +64,16 @@ def call(number: object, **more) -> dict:
     return row | {"called_at": "2026-06-01 10:00:00", "expires_on": "2026-06-30"} | more
 
 
+def transition(number: object, **more) -> dict:
+    row = {"transition_id": f"N{number}", "action_id": "M1", "account_id": "A1", "action": "notify_owner"}
+    return row | {"to_status": "done", "acted_by": "worker", "acted_at": "2026-06-01 10:00:00"} | more
+
+
+def alert_step(number: object, **more) -> dict:
+    row = {"entry_id": f"E{number}", "alert_id": "L1", "account_id": "A1", "alert": "inactive", "step": "raised"}
+    return row | {"acted_at": "2026-06-01 10:00:00"} | more
+
+
 def rate(currency: str, valid_from: str = "2026-01-01", value: object = 2) -> dict:
     return {"currency": currency, "valid_from": valid_from, "rate_to_reporting": value}
 
@@ -286,6 +296,32 @@ def land_others(landing) -> None:
             call("back", status="withdrawn", expires_on="2026-05-31"),
         ],
     )
+    landing.land(
+        "action_log",
+        [
+            transition("noid", transition_id=None),
+            transition("noaction_id", action_id=None),
+            transition("noaction", action=None),
+            transition("nostatus", to_status=None, _faults={"to_status": "gone"}),
+            transition("nobody", acted_by=None),
+            transition("nowhen", acted_at=None),
+            transition("high", written_score="100.1"),
+            transition("low", written_score="-0.1"),
+            transition("0", written_score=0),
+            transition("100", written_score=100),
+        ],
+    )
+    landing.land(
+        "alert_log",
+        [
+            alert_step("noid", entry_id=None),
+            alert_step("noalert_id", alert_id=None),
+            alert_step("noalert", alert=None),
+            alert_step("nostep", step=None),
+            alert_step("nowhen", acted_at=None),
+            alert_step("nobody", acted_by=None),
+        ],
+    )
 
 
 def usage_rows() -> list[dict]:
@@ -383,6 +419,18 @@ EXPECTED = {
     ("csm_calls", "expires_on_present"): ["Qnoend"],
     ("csm_calls", "expires_on_or_after_call"): ["Qbefore"],
     ("csm_calls", "expires_within_limit"): ["Qlong"],
+    ("action_log", "transition_id_present"): ["?"],
+    ("action_log", "action_id_present"): ["Nnoaction_id"],
+    ("action_log", "action_present"): ["Nnoaction"],
+    ("action_log", "to_status_present"): ["Nnostatus"],
+    ("action_log", "acted_by_present"): ["Nnobody"],
+    ("action_log", "acted_at_present"): ["Nnowhen"],
+    ("action_log", "written_score_in_range"): ["Nhigh", "Nlow"],
+    ("alert_log", "entry_id_present"): ["?"],
+    ("alert_log", "alert_id_present"): ["Enoalert_id"],
+    ("alert_log", "alert_present"): ["Enoalert"],
+    ("alert_log", "step_present"): ["Enostep"],
+    ("alert_log", "acted_at_present"): ["Enowhen"],
     ("fx_rates", "currency_present"): ["? | 2026-01-01"],
     ("fx_rates", "valid_from_present"): ["JPY | ?"],
     ("fx_rates", "rate_to_reporting_present"): ["CAD | 2026-01-01"],

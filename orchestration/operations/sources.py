@@ -1,0 +1,15 @@
+"""The files under `HOME/operations` that extraction reads, as the source `operations` of their streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from orchestration.sources.settings import FileSource
+
+NAME = "operations"
+CSM_CALLS, ACTION_LOG, ALERT_LOG = "csm_calls", "action_log", "alert_log"
+
+SOURCES: Mapping[str, FileSource] = MappingProxyType(
+    {stream: FileSource(name=NAME, stream=stream, path=f"{stream}.csv") for stream in (CSM_CALLS, ACTION_LOG, ALERT_LOG)}
+)
