@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from orchestration.policy.aliases import AccountAlias
+from orchestration.policy.backtest import Backtest
 from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
 from orchestration.policy.churn import Churn
@@ -40,6 +41,7 @@ class Policies(BaseModel):
     churn: Churn
     retention: Retention
     expansion: Expansion
+    backtest: Backtest
     publishing: Publishing
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()

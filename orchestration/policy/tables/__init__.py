@@ -12,13 +12,22 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from orchestration.policy.models import Policies
-from orchestration.policy.tables import calendar, churn, expansion, health_checks, health_score, retention, sources
+from orchestration.policy.tables import (
+    backtest,
+    calendar,
+    churn,
+    expansion,
+    health_checks,
+    health_score,
+    retention,
+    sources,
+)
 from orchestration.policy.tables.columns import table
 from orchestration.policy.tables.health_checks import scope_id
 
 __all__ = ["SCHEMAS", "policy_tables", "scope_id"]
 
-_MODULES = (calendar, health_checks, health_score, churn, retention, expansion, sources)
+_MODULES = (calendar, health_checks, health_score, churn, retention, expansion, backtest, sources)
 
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {name: schema for module in _MODULES for name, schema in module.SCHEMAS.items()}
