@@ -15,12 +15,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestration.policy.alerts import Alerts
 from orchestration.policy.aliases import AccountAlias
 from orchestration.policy.backtest import Backtest
 from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
 from orchestration.policy.churn import Churn
 from orchestration.policy.expansion import Expansion
+from orchestration.policy.feeds import Feeds
 from orchestration.policy.health_checks import HealthChecks
 from orchestration.policy.health_score import HealthScore
 from orchestration.policy.publishing import Publishing
@@ -41,6 +43,8 @@ class Policies(BaseModel):
     churn: Churn
     retention: Retention
     expansion: Expansion
+    alerts: Alerts
+    feeds: Feeds
     backtest: Backtest
     publishing: Publishing
     sources: Sources

@@ -17,6 +17,7 @@ from orchestration.policy.tables import (
     calendar,
     churn,
     expansion,
+    feeds,
     health_checks,
     health_score,
     retention,
@@ -27,7 +28,7 @@ from orchestration.policy.tables.health_checks import scope_id
 
 __all__ = ["SCHEMAS", "policy_tables", "scope_id"]
 
-_MODULES = (calendar, health_checks, health_score, churn, retention, expansion, backtest, sources)
+_MODULES = (calendar, health_checks, health_score, churn, retention, expansion, backtest, feeds, sources)
 
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {name: schema for module in _MODULES for name, schema in module.SCHEMAS.items()}
