@@ -11,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from tests.dbt.policy_folders import read_policy, write_policies
 from tests.dbt.random_worlds import Maker
+from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import World
-from tests.support.models import MODELS_ONLY, build_models, rows
 from tests.support.oracle_health_checks import Oracle
 
 ACCOUNTS = 300
@@ -100,10 +102,10 @@ class RandomOutcome:
 
     world: World
     oracle: Oracle
-    warehouse: Path
+    warehouse: duckdb.DuckDBPyConnection
 
     def published(self, table: str) -> list[dict[str, Any]]:
-        return rows(self.warehouse, f"select * from published.{table}")
+        return rows_of(self.warehouse, f"select * from published.{table}")
 
     @cached_property
     def targets(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -118,4 +120,4 @@ def make_outcome(name: str, work: Path) -> RandomOutcome:
     oracle = Oracle(
         setting.as_of, world.streams, read_policy(policies, "health_checks"), read_policy(policies, "calendar")
     )
-    return RandomOutcome(world, oracle, build_models(world.freeze(work / "inputs"), work, *MODELS_ONLY))
+    return RandomOutcome(world, oracle, compiled_models().run(world.freeze(work / "inputs")))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from duckdb import DuckDBPyConnection
 
 from tests.dbt.policy_folders import write_policies
+from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import Row, World, account, activity, contract
-from tests.support.models import build_models, rows
 
 AS_OF = date(2026, 6, 2)
 SPRING = (date(2026, 2, 11), date(2027, 2, 10))
@@ -385,8 +386,11 @@ def shared_account_world() -> dict[str, list[Row]]:
     }
 
 
+TABLES = [f"health_check_{what}" for what in ("targets", "candidates", "accounts", "influence", "performance")]
+
+
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDBPyConnection:
     work = tmp_path_factory.mktemp("examples")
     streams: dict[str, list[Row]] = {
         name: [] for name in ("accounts", "contracts", "activities", "opportunities", "fx_rates")
@@ -402,12 +406,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, more in part.items():
             streams[name] += more
     world = World(AS_OF, streams, write_policies(work / "policies", health_checks=POLICY))
-    return build_models(world.freeze(work / "inputs"), work)
+    return compiled_models().run(world.freeze(work / "inputs"), *TABLES)
 
 
 @pytest.fixture(scope="module")
-def targets(warehouse: Path) -> dict[tuple[str, str], Row]:
-    published = rows(warehouse, "select * from published.health_check_targets")
+def targets(warehouse: DuckDBPyConnection) -> dict[tuple[str, str], Row]:
+    published = rows_of(warehouse, "select * from published.health_check_targets")
     return {(row["contract_id"], row["milestone"]): row for row in published}
 
 
@@ -439,9 +443,9 @@ def test_amount_is_at_the_rate_of_the_start(targets: dict[tuple[str, str], Row])
     assert found["TWO-b"] == (Decimal("60.01"), Decimal("50.01"), "EUR")
 
 
-def test_every_candidate_stands_in_the_default_order(warehouse: Path) -> None:
+def test_every_candidate_stands_in_the_default_order(warehouse: DuckDBPyConnection) -> None:
     flags = {"past_due": 1, "pending": 2, "upcoming": 3}
-    candidates = rows(warehouse, "select * from published.health_check_candidates order by rank")
+    candidates = rows_of(warehouse, "select * from published.health_check_candidates order by rank")
     order = [
         (flags[row["status"]], -row["amount"], row["due_date"], row["contract_id"], row["milestone"])
         for row in candidates
@@ -450,26 +454,26 @@ def test_every_candidate_stands_in_the_default_order(warehouse: Path) -> None:
     assert [row["rank"] for row in candidates] == list(range(1, len(candidates) + 1))
 
 
-def test_account_with_two_candidates(warehouse: Path, targets: dict[tuple[str, str], Row]) -> None:
+def test_account_with_two_candidates(warehouse: DuckDBPyConnection, targets: dict[tuple[str, str], Row]) -> None:
     key = next(f"C{n:02d}" for n, case in enumerate(CASES) if case.name == "nothing logged")
-    (row,) = rows(warehouse, f"select * from published.health_check_accounts where account_id = '{key}'")
+    (row,) = rows_of(warehouse, f"select * from published.health_check_accounts where account_id = '{key}'")
     assert row["most_urgent_status"] == "past_due"
     assert row["candidate_count"] == 2
     assert row["candidate_amount"] == Decimal("2000.00")
 
 
-def influence_of(warehouse: Path, account_id: str) -> set[tuple[str, str]]:
+def influence_of(warehouse: DuckDBPyConnection, account_id: str) -> set[tuple[str, str]]:
     query = (
         f"select opportunity_id, activity_id from published.health_check_influence where account_id = '{account_id}'"
     )
-    return {(row["opportunity_id"], row["activity_id"]) for row in rows(warehouse, query)}
+    return {(row["opportunity_id"], row["activity_id"]) for row in rows_of(warehouse, query)}
 
 
-def test_influence_by_days(warehouse: Path) -> None:
+def test_influence_by_days(warehouse: DuckDBPyConnection) -> None:
     assert influence_of(warehouse, "I-DAYS") == {("the same day", "days"), ("after 180 days", "days")}
 
 
-def test_influence_by_name_stays_in_the_account(warehouse: Path) -> None:
+def test_influence_by_name_stays_in_the_account(warehouse: DuckDBPyConnection) -> None:
     """Named at any date; a name two opportunities share names neither. An id is one opportunity's, whoever says it."""
     assert influence_of(warehouse, "I-NAMED") == {
         ("named by id", "by-id"),
@@ -479,8 +483,8 @@ def test_influence_by_name_stays_in_the_account(warehouse: Path) -> None:
     assert influence_of(warehouse, "I-OTHER") == set()
 
 
-def test_credit(warehouse: Path) -> None:
-    found = rows(warehouse, "select * from published.health_check_influence where account_id = 'I-SHARE'")
+def test_credit(warehouse: DuckDBPyConnection) -> None:
+    found = rows_of(warehouse, "select * from published.health_check_influence where account_id = 'I-SHARE'")
     assert {row["opportunity_id"] for row in found} == {"shared"}
     assert {row["activity_id"]: row["credit_last_touch"] for row in found} == {"share-1": 0, "share-2": 0, "share-3": 1}
     assert {row["credit_linear"] for row in found} == {Decimal("0.333333")}
@@ -497,15 +501,17 @@ def test_credit(warehouse: Path) -> None:
         ("lost", "lost", Decimal("100.00")),
     ],
 )
-def test_influence_outcome(warehouse: Path, opportunity: str, outcome: str, amount: Decimal | None) -> None:
+def test_influence_outcome(
+    warehouse: DuckDBPyConnection, opportunity: str, outcome: str, amount: Decimal | None
+) -> None:
     query = f"select * from published.health_check_influence where opportunity_id = '{opportunity}'"
-    (row,) = rows(warehouse, query)
+    (row,) = rows_of(warehouse, query)
     assert (row["outcome"], row["amount"]) == (outcome, amount)
 
 
-def test_performance(warehouse: Path) -> None:
+def test_performance(warehouse: DuckDBPyConnection) -> None:
     query = "select * from published.health_check_performance where dimension = 'region' and value = 'Perf'"
-    found = {row["fiscal_quarter"]: row for row in rows(warehouse, query)}
+    found = {row["fiscal_quarter"]: row for row in rows_of(warehouse, query)}
     assert found.keys() == {"FY2025-Q4", "FY2026-Q2"}
     expected = {
         "quarter_starts_on": date(2025, 10, 1),
@@ -529,9 +535,9 @@ def test_performance(warehouse: Path) -> None:
     assert found["FY2026-Q2"]["median_days_to_delivery"] is None
 
 
-def test_no_owner_is_a_value_of_its_own(warehouse: Path) -> None:
+def test_no_owner_is_a_value_of_its_own(warehouse: DuckDBPyConnection) -> None:
     query = "select * from published.health_check_performance where dimension = 'owner' and value = '(none)'"
-    assert {row["targets_due"] for row in rows(warehouse, query)} == {5, 4}
+    assert {row["targets_due"] for row in rows_of(warehouse, query)} == {5, 4}
 
 
 def test_the_named_opportunity_stands_in_where_there_is_no_opportunities_stream(tmp_path: Path) -> None:
@@ -549,8 +555,8 @@ def test_the_named_opportunity_stands_in_where_there_is_no_opportunities_stream(
         ],
     }
     inputs = World(AS_OF, streams).freeze(tmp_path / "inputs")
-    selected = ("--select", "+health_check_influence", "--exclude-resource-type", "test", "unit_test")
-    made = rows(build_models(inputs, tmp_path, *selected), "select * from published.health_check_influence")
+    with compiled_models().run(inputs, "health_check_influence") as con:
+        made = rows_of(con, "select * from published.health_check_influence")
     assert {row["activity_id"]: (row["opportunity_name"], row["amount"], row["outcome"]) for row in made} == {
         "a1": ("Big deal", Decimal("250000.00"), "open"),
         "a2": ("Big deal", Decimal("250000.00"), "open"),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.dbt.random_outcomes import SETTINGS, RandomOutcome
-from tests.support.models import rows
+from tests.support.compiled import rows_of
 
 EVERY_STATUS = {
     "completed",
@@ -76,7 +76,7 @@ def test_near_misses(outcome: RandomOutcome) -> None:
     keys = {row["target_id"]: key for key, row in outcome.targets.items()}
     named = {
         keys[row["target_id"]]: row["activity_id"]
-        for row in rows(outcome.warehouse, "select * from intermediate.int_health_checks__near_misses")
+        for row in rows_of(outcome.warehouse, "select * from intermediate.int_health_checks__near_misses")
     }
     things = {key: dict(row["near_misses"]) for key, row in outcome.oracle.targets.items() if row["near_misses"]}
     assert named.keys() == things.keys()
@@ -127,7 +127,7 @@ def test_influence(outcome: RandomOutcome) -> None:
 
 def test_credit_is_whole(outcome: RandomOutcome) -> None:
     """Every influenced opportunity gives one last touch, and shares that come to one but for the rounding."""
-    totals = rows(
+    totals = rows_of(
         outcome.warehouse,
         "select opportunity_id, sum(credit_last_touch) as last_touch, sum(credit_linear) as linear, count(*) as checks"
         " from published.health_check_influence group by all",

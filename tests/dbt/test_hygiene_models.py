@@ -12,12 +12,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from orchestration.refresh.histories import HYGIENE_ISSUES_HISTORY
 from orchestration.sources.streams import STREAMS
+from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import Row, World, account, activity, contract
-from tests.support.models import MODELS_ONLY, build_models, rows
 
 FIRST, SECOND, THIRD = date(2026, 6, 1), date(2026, 6, 4), date(2026, 6, 10)
 TERM = (date(2026, 2, 11), date(2027, 2, 10))
@@ -94,10 +95,10 @@ def streams(*, with_tickets: bool) -> dict[str, list[Row]]:
 
 @dataclass(frozen=True)
 class Run:
-    warehouse: Path
+    con: duckdb.DuckDBPyConnection
 
     def table(self, name: str) -> list[Row]:
-        return rows(self.warehouse, f"select * from {name}")
+        return rows_of(self.con, f"select * from {name}")
 
     def issue(self, rule: str) -> Row:
         (found,) = [row for row in self.table("published.hygiene_issues") if row["rule"] == rule]
@@ -134,7 +135,7 @@ COUNTS = {
 }
 
 
-def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *arguments: str, tickets: bool) -> Run:
+def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *models: str, tickets: bool) -> Run:
     world = World(
         as_of,
         streams(with_tickets=tickets),
@@ -145,10 +146,10 @@ def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *argum
         stream_facts=COUNTS if not earlier else {},
         run_id=f"run-{as_of}",
     )
-    return Run(build_models(world.freeze(work / "inputs"), work, *(arguments or MODELS_ONLY)))
+    return Run(compiled_models().run(world.freeze(work / "inputs"), *models))
 
 
-HYGIENE_ONLY = ("--select", "+path:models/published/hygiene", "--exclude-resource-type", "test", "unit_test")
+HYGIENE_ONLY = ("hygiene_issues", "hygiene_scorecard", "source_freshness")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 
 from tests.dbt.random_outcomes import RandomOutcome
+from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import Row, World
-from tests.support.models import MODELS_ONLY, build_models, rows
 
 SETTING = "New York, fiscal year from April, overrides"
 
@@ -27,11 +28,11 @@ def shuffled(world: World) -> World:
     return replace(world, streams=streams, row_failures=mixed(world.row_failures))
 
 
-def published(warehouse: Path) -> dict[str, list[Row]]:
+def published(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[Row]]:
     """Every published table, whole, its rows in an order of their own."""
     query = "select table_name from information_schema.tables where table_schema = 'published' order by all"
-    names = [row["table_name"] for row in rows(warehouse, query)]
-    return {name: sorted(rows(warehouse, f"select * from published.{name}"), key=repr) for name in names}
+    names = [row["table_name"] for row in rows_of(warehouse, query)]
+    return {name: sorted(rows_of(warehouse, f"select * from published.{name}"), key=repr) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def before(random_outcome: Callable[[str], RandomOutcome]) -> dict[str, list[Row
     return published(random_outcome(SETTING).warehouse)
 
 
-def test_another_build_over_shuffled_inputs_gives_the_same_rows(
+def test_another_run_over_shuffled_inputs_gives_the_same_rows(
     random_outcome: Callable[[str], RandomOutcome], before: dict[str, list[Row]], tmp_path: Path
 ) -> None:
     inputs = shuffled(random_outcome(SETTING).world).freeze(tmp_path / "inputs")
-    after = published(build_models(inputs, tmp_path, *MODELS_ONLY))
+    after = published(compiled_models().run(inputs))
     assert after.keys() == before.keys()
     for name, expected in before.items():
         # A world of health checks: scores and what follows from them are shuffled in test_score_against_oracle.
@@ -57,7 +58,7 @@ def test_no_row_is_lost_or_doubled_between_layers(random_outcome: Callable[[str]
     outcome = random_outcome(SETTING)
 
     def count(table: str) -> int:
-        (row,) = rows(outcome.warehouse, f"select count(*) as found from {table}")
+        (row,) = rows_of(outcome.warehouse, f"select count(*) as found from {table}")
         return row["found"]
 
     streams = outcome.world.streams
