@@ -78,6 +78,35 @@ ACCOUNT_SIGNALS_HISTORY = pa.schema(
     ]
 )
 
+ALERT_CONDITIONS_HISTORY = pa.schema(
+    [
+        pa.field("alert", pa.string()),
+        pa.field("account_id", pa.string()),
+        pa.field("subject", pa.string()),
+        pa.field("dated_on", pa.date32()),
+        pa.field("value", pa.decimal128(18, 6)),
+        pa.field("evidence", pa.string()),
+        pa.field("true_since", pa.date32()),
+    ]
+)
+
+ALERT_TOTALS_HISTORY = pa.schema([pa.field("as_of_date", pa.date32()), pa.field("alert", pa.string())])
+
+ALERTS_HISTORY = pa.schema(
+    [
+        pa.field("alert_id", pa.string()),
+        pa.field("alert", pa.string()),
+        pa.field("account_id", pa.string()),
+        pa.field("subject", pa.string()),
+        pa.field("dated_on", pa.date32()),
+        pa.field("value", pa.decimal128(18, 6)),
+        pa.field("evidence", pa.string()),
+        pa.field("raised_on", pa.date32()),
+        pa.field("false_since", pa.date32()),
+        pa.field("cleared_on", pa.date32()),
+    ]
+)
+
 
 def _none(policies: Policies) -> int:
     return 0
@@ -128,6 +157,9 @@ HISTORIES: Mapping[str, History] = MappingProxyType(
             History("account_signals", kept=tuple(ACCOUNT_SIGNALS_HISTORY.names)),
             History("account_churn", published="account_churn_history"),
             History("score_audit", published="score_audit", logs_runs=True),
+            History("alert_conditions", kept=tuple(ALERT_CONDITIONS_HISTORY.names)),
+            History("alert_totals", kept=tuple(ALERT_TOTALS_HISTORY.names)),
+            History("alerts", kept=tuple(ALERTS_HISTORY.names)),
         )
     }
 )
@@ -144,6 +176,9 @@ READS: Mapping[str, Read] = MappingProxyType(
                 days=lambda policies: policies.health_score.change.month_oldest_days,
             ),
             Read("account_signals", "account_signals", ACCOUNT_SIGNALS_HISTORY),
+            Read("alert_conditions", "alert_conditions", ALERT_CONDITIONS_HISTORY),
+            Read("alert_totals", "alert_totals", ALERT_TOTALS_HISTORY),
+            Read("alerts", "alerts", ALERTS_HISTORY),
         )
     }
 )

@@ -42,6 +42,33 @@
 {%- endmacro %}
 
 
+{# The UTC timestamp at which a date begins in a time zone. #}
+{% macro day_starts_at(date_expression, zone) -%}
+  {{ return(adapter.dispatch('day_starts_at')(date_expression, zone)) }}
+{%- endmacro %}
+
+{% macro default__day_starts_at(date_expression, zone) -%}
+  timezone('UTC', timezone({{ zone }}, cast({{ date_expression }} as timestamp)))
+{%- endmacro %}
+
+{% macro spark__day_starts_at(date_expression, zone) -%}
+  convert_timezone({{ zone }}, 'UTC', cast({{ date_expression }} as timestamp_ntz))
+{%- endmacro %}
+
+
+{% macro add_hours(timestamp_utc, hours) -%}
+  {{ return(adapter.dispatch('add_hours')(timestamp_utc, hours)) }}
+{%- endmacro %}
+
+{% macro default__add_hours(timestamp_utc, hours) -%}
+  ({{ timestamp_utc }} + to_hours(cast({{ hours }} as integer)))
+{%- endmacro %}
+
+{% macro spark__add_hours(timestamp_utc, hours) -%}
+  ({{ timestamp_utc }} + make_dt_interval(0, cast({{ hours }} as int)))
+{%- endmacro %}
+
+
 {% macro add_months_to(date_expression, months) -%}
   {{ return(adapter.dispatch('add_months_to')(date_expression, months)) }}
 {%- endmacro %}
