@@ -18,6 +18,7 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
+from orchestration.policy.churn import FACTORS
 from orchestration.policy.measures import MEASURES
 from orchestration.policy.models import Policies
 from orchestration.publishing import durable
@@ -107,6 +108,20 @@ ALERTS_HISTORY = pa.schema(
     ]
 )
 
+ACCOUNT_CHURN_HISTORY = pa.schema(
+    [
+        pa.field("as_of_date", pa.date32()),
+        pa.field("account_id", pa.string()),
+        pa.field("score", pa.decimal128(5, 1)),
+        pa.field("status", pa.string()),
+        pa.field("churn_probability", pa.decimal128(5, 2)),
+        pa.field("churn_probability_calibrated", pa.decimal128(5, 2)),
+        pa.field("days_to_renewal", pa.int32()),
+        *(pa.field(factor, pa.bool_()) for factor in FACTORS),
+        pa.field("reconstructed", pa.bool_()),
+    ]
+)
+
 
 def _none(policies: Policies) -> int:
     return 0
@@ -176,6 +191,12 @@ READS: Mapping[str, Read] = MappingProxyType(
                 days=lambda policies: policies.health_score.change.month_oldest_days,
             ),
             Read("account_signals", "account_signals", ACCOUNT_SIGNALS_HISTORY),
+            Read(
+                "account_churn_monthly",
+                "account_churn",
+                ACCOUNT_CHURN_HISTORY,
+                months=lambda policies: policies.backtest.months,
+            ),
             Read("alert_conditions", "alert_conditions", ALERT_CONDITIONS_HISTORY),
             Read("alert_totals", "alert_totals", ALERT_TOTALS_HISTORY),
             Read("alerts", "alerts", ALERTS_HISTORY),

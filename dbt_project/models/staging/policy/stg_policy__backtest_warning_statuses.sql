@@ -1,0 +1,2 @@
+select status
+from {{ read_input(source('policy', 'backtest_warning_statuses')) }}
