@@ -20,6 +20,8 @@ from orchestration.sources.streams import STREAMS
 DEFAULT_ACCOUNTS = 500
 DEFAULT_SEED = 20260630
 SUMMARY_FILE = "demo.json"
+# What a company's systems hold; what people and connectors do with actions begins with the first refresh.
+WRITTEN = tuple(name for name, stream in STREAMS.items() if not stream.from_ledger)
 
 _CLEAN = (
     base.EXAMPLES, base.COMPANY, dirt.SHARED_NAMES, commerce.CONTRACTS, commerce.ACCOUNTS, commerce.OPPORTUNITIES,
@@ -78,7 +80,7 @@ def write_demo(drop_dir: Path, as_of: date, accounts: int = DEFAULT_ACCOUNTS, se
         _prepare(con, as_of, accounts, seed)
         for statement in (base.MACROS, *_CLEAN, *_DIRTY):
             con.execute(statement)
-        rows = {stream: _write_stream(con, stream, drop_dir) for stream in STREAMS}
+        rows = {stream: _write_stream(con, stream, drop_dir) for stream in WRITTEN}
         summary = DemoSummary(as_of, accounts, seed, rows, _planted(con))
     text = json.dumps(asdict(summary), default=str, ensure_ascii=False, indent=1)
     (drop_dir / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
@@ -138,7 +140,7 @@ def _write_stream(con: duckdb.DuckDBPyConnection, stream: str, drop_dir: Path) -
 def _planted(con: duckdb.DuckDBPyConnection) -> tuple[PlantedFault, ...]:
     """Counts what stands in the rows, so that the summary says what was planted and not what was meant."""
     keys: dict[tuple[str, str], tuple[str, ...]] = {}
-    for stream in STREAMS:
+    for stream in WRITTEN:
         found = con.table(f"out_{stream}").filter("fault is not null")
         for fault, names_of_rows in found.aggregate("fault, list(record_key order by record_key)").fetchall():
             keys[stream, fault] = tuple(names_of_rows)

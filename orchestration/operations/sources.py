@@ -11,5 +11,8 @@ NAME = "operations"
 CSM_CALLS, ACTION_LOG, ALERT_LOG = "csm_calls", "action_log", "alert_log"
 
 SOURCES: Mapping[str, FileSource] = MappingProxyType(
-    {stream: FileSource(name=NAME, stream=stream, path=f"{stream}.csv") for stream in (CSM_CALLS, ACTION_LOG, ALERT_LOG)}
+    {
+        stream: FileSource(name=NAME, stream=stream, path=f"{stream}.csv")
+        for stream in (CSM_CALLS, ACTION_LOG, ALERT_LOG)
+    }
 )

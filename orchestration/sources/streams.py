@@ -72,13 +72,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One canonical stream: its columns in published order, its key, and the column that dates its events."""
+    """One canonical stream: its columns in published order, its key, and the column that dates its events.
+
+    `from_ledger`: the home's own ledger exports it; no system of the customer's has such records.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     required: bool = False
     event_column: str | None = None
+    from_ledger: bool = False
 
     @property
     def refers_to_account(self) -> bool:
@@ -381,6 +385,7 @@ _STREAMS = (
         ),
         key=("transition_id",),
         event_column="acted_at",
+        from_ledger=True,
     ),
     Stream(
         "alert_log",
@@ -397,6 +402,7 @@ _STREAMS = (
         ),
         key=("entry_id",),
         event_column="acted_at",
+        from_ledger=True,
     ),
     Stream(
         "fx_rates",

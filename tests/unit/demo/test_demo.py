@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from orchestration.demo import DemoSummary, write_demo
+from orchestration.demo.company import WRITTEN
 from orchestration.demo.faults import FAULTS
 from orchestration.sources.streams import STREAMS
 
@@ -38,7 +39,7 @@ def con(drop: Path) -> duckdb.DuckDBPyConnection:
         r"""create macro folded(name) as trim(regexp_replace(
             trim(regexp_replace(lower(name), '[^\p{L}\p{N}]+', ' ', 'g')), ' (inc|ltd|llc|gmbh|corp|co)$', ''))"""
     )
-    for stream in STREAMS:
+    for stream in WRITTEN:
         con.execute(
             f"create view {stream} as select * from read_csv('{drop / stream}.csv', all_varchar = true, header = true)"
         )
@@ -216,7 +217,9 @@ def test_every_fault_of_the_catalogue_is_counted_here(summary: dict) -> None:
 
 
 def test_every_stream_is_written_with_its_own_columns_only(con: duckdb.DuckDBPyConnection, summary: dict) -> None:
-    for name, stream in STREAMS.items():
+    assert len(WRITTEN) == 13
+    for name in WRITTEN:
+        stream = STREAMS[name]
         columns = set(con.table(name).columns)
         assert columns <= {c.name for c in stream.columns}
         assert {c.name for c in stream.columns if c.required} <= columns
