@@ -70,6 +70,13 @@ MUST_HAVE = {
         "transition_id action_id account_id account_name action subject from_status to_status acted_by acted_at reason"
         " written_score"
     ),
+    "alerts": (
+        "alert_id alert account_id subject evidence state raised_on raised_at acknowledge_due_at acknowledged_at"
+        " assess_due_at assessed_at plan_due_at planned_at execute_due_at executed_at follow_up_due_at followed_up_at"
+        " breaches to_roles at_once is_escalated"
+    ),
+    "alert_conditions": "alert account_id subject dated_on evidence true_since",
+    "alert_totals": "alert conditions raised_today open_alerts breached",
     "hygiene_issues": (
         "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
         " last_seen status"

@@ -18,6 +18,10 @@ churn as (
     from {{ ref('stg_policy__churn_settings') }}
 ),
 
+alerts as (
+    select silent_days from {{ ref('stg_policy__alert_settings') }}
+),
+
 windows as (
     select
         {{ window_starts_on('run.as_of_date', 'score.portal_logins_days') }} as portal_logins_from,
@@ -29,10 +33,12 @@ windows as (
         {{ window_starts_on('run.as_of_date', 'churn.engagement_decline_days') }} as logins_from,
         {{ window_before_starts_on('run.as_of_date', 'churn.engagement_decline_days') }} as logins_before_from,
         {{ window_starts_on('run.as_of_date', 'churn.uptime_drop_days') }} as drop_from,
-        {{ window_before_starts_on('run.as_of_date', 'churn.uptime_drop_days') }} as drop_before_from
+        {{ window_before_starts_on('run.as_of_date', 'churn.uptime_drop_days') }} as drop_before_from,
+        {{ window_starts_on('run.as_of_date', 'alerts.silent_days') }} as silence_from
     from run
     cross join score
     cross join churn
+    cross join alerts
 ),
 
 by_account as (
@@ -95,6 +101,17 @@ by_account as (
                     then usage.uptime_pct
             end) as decimal(26, 6)
         ) as uptime_before,
+        cast(count(case when usage.usage_date >= windows.silence_from then 1 end) as int) as silence_rows,
+        cast(
+            count(case
+                when usage.usage_date >= windows.silence_from then coalesce(usage.logins, usage.active_users)
+            end) as int
+        ) as silence_rows_that_say,
+        cast(
+            count(case
+                when usage.usage_date >= windows.silence_from and (usage.logins > 0 or usage.active_users > 0) then 1
+            end) as int
+        ) as silence_rows_in_use,
         max(case when usage.usage_date >= windows.services_from then usage.usage_date end) as latest_usage_on,
         max(case when usage.logins > 0 then usage.usage_date end) as last_login_on
     from usage
