@@ -14,6 +14,7 @@ from pydantic import Field
 from orchestration.policy.bands import Path, Range, band_findings, number_text
 from orchestration.policy.base import (
     Count,
+    Flag,
     Number,
     OneLine,
     Percent,
@@ -125,6 +126,8 @@ class Stage(OneLine):
     week: Annotated[int, Field(strict=True, ge=1, le=520)] = setting("Which week.", "week, from 1")
     stage: Text = setting("What it is called.", "text")
     work: Text = setting("What is done.", "text")
+    reaches_customer: Flag = setting("Whether it reaches the customer.", "true or false")
+    touches_price: Flag = setting("Whether it touches price.", "true or false")
 
     def words(self) -> str:
         return f"week {self.week}: {self.stage} – {self.work}"

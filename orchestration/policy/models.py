@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestration.policy.actions import Actions
 from orchestration.policy.alerts import Alerts
 from orchestration.policy.aliases import AccountAlias
 from orchestration.policy.backtest import Backtest
@@ -43,6 +44,7 @@ class Policies(BaseModel):
     churn: Churn
     retention: Retention
     expansion: Expansion
+    actions: Actions
     alerts: Alerts
     feeds: Feeds
     backtest: Backtest

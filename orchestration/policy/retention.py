@@ -12,6 +12,7 @@ from pydantic import Field
 
 from orchestration.policy.base import (
     Count,
+    Flag,
     Name,
     Number,
     OneLine,
@@ -38,6 +39,8 @@ _ACTION = ("What is done, as a title.", "text")
 _PURPOSE = ("What it is for.", "text")
 _OWNER = ("Who does it.", "role")
 _AUDIENCE = ("For whom.", "text")
+_REACHES = ("Whether it reaches the customer.", "true or false")
+_PRICE = ("Whether it touches price.", "true or false")
 
 
 class PlanStep(OneLine):
@@ -49,6 +52,8 @@ class PlanStep(OneLine):
     purpose: Text = setting(*_PURPOSE)
     owner_role: Text = setting(*_OWNER)
     audience: Text = setting(*_AUDIENCE)
+    reaches_customer: Flag = setting(*_REACHES)
+    touches_price: Flag = setting(*_PRICE)
     due_days: Count = setting("Due so many days after as_of.", "days", le=3660)
     only_with: ChurnFactor = setting("Only where this risk factor is present.", "risk factor", default=None)
 
@@ -64,6 +69,8 @@ class RenewalStep(OneLine):
     purpose: Text = setting(*_PURPOSE)
     owner_role: Text = setting(*_OWNER)
     audience: Text = setting(*_AUDIENCE)
+    reaches_customer: Flag = setting(*_REACHES)
+    touches_price: Flag = setting(*_PRICE)
     days_before_renewal: Count = setting("Due so many days before the renewal.", "days", le=3660)
     only_with: ChurnFactor = setting("Only where this risk factor is present.", "risk factor", default=None)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orchestration.policy.models import Policies
 from orchestration.policy.tables import (
+    actions,
     alerts,
     backtest,
     calendar,
@@ -29,7 +30,19 @@ from orchestration.policy.tables.health_checks import scope_id
 
 __all__ = ["SCHEMAS", "policy_tables", "scope_id"]
 
-_MODULES = (calendar, health_checks, health_score, churn, retention, expansion, alerts, backtest, feeds, sources)
+_MODULES = (
+    calendar,
+    health_checks,
+    health_score,
+    churn,
+    retention,
+    expansion,
+    actions,
+    alerts,
+    backtest,
+    feeds,
+    sources,
+)
 
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {name: schema for module in _MODULES for name, schema in module.SCHEMAS.items()}

@@ -39,6 +39,10 @@ def text(name: str, meaning: str, nullable: bool = False) -> pa.Field:
     return column(name, TEXT, meaning, nullable)
 
 
+def flag(name: str, meaning: str) -> pa.Field:
+    return column(name, pa.bool_(), meaning)
+
+
 def table(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:
     """The rows as a table of exactly these columns; a row with others is a mistake of its builder."""
     rows = list(rows)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from orchestration.policy.bands import LEAST, intervals
 from orchestration.policy.models import Policies
-from orchestration.policy.tables.columns import Row, Rows, Schemas, number, text, whole
+from orchestration.policy.tables.columns import Row, Rows, Schemas, flag, number, text, whole
 
 SCHEMAS: Schemas = MappingProxyType(
     {
@@ -67,6 +67,8 @@ SCHEMAS: Schemas = MappingProxyType(
                 whole("week", "week of the work, from 1"),
                 text("stage", "what it is called"),
                 text("work", "what is done"),
+                flag("reaches_customer", "whether it reaches the customer"),
+                flag("touches_price", "whether it touches price"),
             ]
         ),
     }

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from orchestration.policy.models import Policies
-from orchestration.policy.tables.columns import WHOLE, Row, Rows, Schemas, column, number, text, whole
+from orchestration.policy.tables.columns import WHOLE, Row, Rows, Schemas, column, flag, number, text, whole
 
 SCHEMAS: Schemas = MappingProxyType(
     {
@@ -22,6 +22,8 @@ SCHEMAS: Schemas = MappingProxyType(
                 text("purpose", "what it is for"),
                 text("owner_role", "who does it"),
                 text("audience", "for whom"),
+                flag("reaches_customer", "whether it reaches the customer"),
+                flag("touches_price", "whether it touches price"),
                 column("due_days", WHOLE, "days after as_of; null on the way to a renewal", nullable=True),
                 column("days_before_renewal", WHOLE, "days before the renewal; null in a plan", nullable=True),
                 text("only_with", "a risk factor that must be present; null: none", nullable=True),

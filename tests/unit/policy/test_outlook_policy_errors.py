@@ -283,7 +283,7 @@ CASES = [
          "a condition that is missing", "potential_at_least and score_at_least"),
     Case("priority twice", GROW, "{priority: LOW}", "{priority: HIGH}", "{priority: HIGH}", "priorities[2]",
          '"HIGH" again', "each once"),
-    Case("weeks out of order", GROW, "week: 3", "week: 2", "week: 2, stage: Proposal", "stages[2].week", "2",
+    Case("weeks out of order", GROW, "week: 3", "week: 2", "week: 2", "stages[2].week", "2",
          "more than the stage before, 2"),
     Case("no month", GROW, "plan_limit_months: 2", "plan_limit_months: 0", "months: 0",
          "qualification.plan_limit_months", "0", "at least 1 (months)"),

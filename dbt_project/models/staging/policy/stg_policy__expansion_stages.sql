@@ -1,5 +1,7 @@
 select
     week,
     stage,
-    work
+    work,
+    reaches_customer,
+    touches_price
 from {{ read_input(source('policy', 'expansion_stages')) }}

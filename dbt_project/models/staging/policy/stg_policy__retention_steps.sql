@@ -7,6 +7,8 @@ select
     purpose,
     owner_role,
     audience,
+    reaches_customer,
+    touches_price,
     due_days,
     days_before_renewal,
     only_with

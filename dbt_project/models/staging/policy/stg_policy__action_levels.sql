@@ -1,0 +1,4 @@
+select
+    segment_key,
+    level
+from {{ read_input(source('policy', 'action_levels')) }}

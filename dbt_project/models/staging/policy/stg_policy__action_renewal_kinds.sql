@@ -1,0 +1,3 @@
+select
+    kind
+from {{ read_input(source('policy', 'action_renewal_kinds')) }}

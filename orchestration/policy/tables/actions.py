@@ -1,0 +1,284 @@
+"""The action policy as tables, and its rules as the text that the engine's model is made of.
+
+Modes are numbers here, so that the most restrictive one is the greatest: 1 auto, 2 approve, 3 recommend, 4 suppress.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.policy.actions import LEVELS, MODES, SENSITIVITIES, Actions, Rule
+from orchestration.policy.conditions import columns_of, rendered
+from orchestration.policy.measures import NO_SEGMENT, SEGMENTS
+from orchestration.policy.models import Policies
+from orchestration.policy.signals import GRAINS
+from orchestration.policy.tables.columns import Row, Rows, Schemas, flag, number, text, whole
+
+_OWNER_PLACES = (1, 2, 3)
+_PLACE_WORDS = {1: "first", 2: "second", 3: "third"}
+_FLOORS = ("major_blocker", "low_confidence", "churn_risk", "red_status", "executive_complaint", "renewal")
+_FLOORS += ("churned", "plan_review", "cap")
+
+SCHEMAS: Schemas = MappingProxyType(
+    {
+        "action_settings": pa.schema(
+            [
+                whole("planned_days", "plans are looked for from as_of to so many days later"),
+                whole("completed_days", "window of completed activities, days"),
+                whole("ticket_open_days", "urgent and high tickets open for more days than this wait"),
+                whole("incidents_days", "window of incidents, days"),
+                whole("login_days", "window of logins, days"),
+                whole("owner_idle_days", "window in which an owner logs something, days"),
+                whole("complaint_days", "window of executive complaints, days"),
+                text("default_level", "the level of a run that names none"),
+                *(
+                    column
+                    for guard in _FLOORS
+                    for column in (
+                        flag(f"{guard}_enabled", f"whether the guard {guard} is on"),
+                        whole(f"{guard}_mode", f"the freest mode that {guard} leaves, as a number"),
+                    )
+                ),
+                flag("low_confidence_is_medium", "whether medium confidence is guarded too"),
+                number("churn_risk_above", "a churn probability above this is guarded, percent"),
+                text("red_status", "final status that is guarded"),
+                whole("renewal_within_days", "a renewal within so many days is guarded"),
+                whole("cap_actions", "automatic actions an account"),
+                whole("cap_days", "in so many days"),
+                flag("cool_down_enabled", "whether actions cool down"),
+                whole("cool_down_days", "the same action is created once in so many days"),
+                flag("budget_enabled", "whether owners have a budget"),
+                whole("budget_actions", "new actions an owner and day"),
+                text("plan_kind", "kind of the steps of plans"),
+                text("expansion_kind", "kind of the stages of expansions"),
+            ]
+        ),
+        "action_levels": pa.schema(
+            [
+                text("segment_key", "segment, or unknown"),
+                text("level", "the segment's own level; null: the run's", nullable=True),
+            ]
+        ),
+        "action_modes": pa.schema(
+            [
+                text("mode_key", "action of the catalogue, or sensitivity: and a sensitivity"),
+                text("segment_key", "segment, or unknown"),
+                text("level", "conservative, balanced or aggressive"),
+                whole("mode_by_level", "the freest mode at the level, as a number"),
+                whole("mode_by_matrix", "the freest mode in the segment, as a number"),
+            ]
+        ),
+        "action_catalogue": pa.schema(
+            [
+                text("action", "action"),
+                text("title", "what is done"),
+                text("kind", "kind of action"),
+                text("sensitivity", "low, medium or high"),
+                flag("reaches_customer", "whether it reaches the customer"),
+                flag("touches_price", "whether it touches price"),
+                flag("is_suppressed_by_blocker", "whether an open major blocker suppresses it"),
+                text("mode_key", "where action_modes has its modes"),
+                whole("due_days", "days from its cause to when it is due"),
+            ]
+        ),
+        "action_owners": pa.schema(
+            [
+                text("owner_key", "action, origin: and an origin, or role: and a role"),
+                *(
+                    column
+                    for place in _OWNER_PLACES
+                    for column in (
+                        text(f"role_{place}", f"the {_PLACE_WORDS[place]} role; null: none", nullable=True),
+                        text(f"field_{place}", "field of the account with its person; null: none", nullable=True),
+                    )
+                ),
+            ]
+        ),
+        "action_priorities": pa.schema(
+            [
+                text("origin", "where actions come from"),
+                text("variant", "what of it"),
+                text("priority", "P1 to P4"),
+            ]
+        ),
+        "action_renewal_kinds": pa.schema([text("kind", "kind of actions that a near renewal guards")]),
+        "action_rules": pa.schema(
+            [
+                text("rule", "the rule's key"),
+                whole("rule_rank", "place of the rule, from 1"),
+                text("action", "what follows"),
+                text("grain", "account, ticket or contract"),
+                text("condition", "when it follows, as the policy says it"),
+                text("priority", "P1 to P4"),
+                text("raised_priority", "priority where raised_condition holds; null: none", nullable=True),
+                text("raised_condition", "when it is more urgent; null: never", nullable=True),
+            ]
+        ),
+    }
+)
+
+
+def mode_number(mode: str) -> int:
+    """A mode as the tables have it."""
+    return MODES.index(mode) + 1
+
+
+def rules_text(policies: Policies, dialect: str) -> str:
+    """The rules as JSON for the model that applies them: conditions in the SQL of the engine ("duckdb" or "spark")."""
+    windows = policies.actions.signals
+    return json.dumps([_rule_parts(rule, windows, dialect) for rule in policies.actions.rules], ensure_ascii=True)
+
+
+def _rule_parts(rule: Rule, windows: Any, dialect: str) -> dict[str, Any]:
+    columns = GRAINS[rule.grain]
+    named = columns_of(rule.when) + (columns_of(rule.raised.when) if rule.raised else [])
+    return {
+        "rule": rule.rule,
+        "grain": rule.grain,
+        "when": rendered(rule.when, dialect),
+        "priority": rule.priority,
+        "raised_when": rendered(rule.raised.when, dialect) if rule.raised else None,
+        "raised_priority": rule.raised.priority if rule.raised else None,
+        "evidence": [[name, columns[name].kind] for name in dict.fromkeys(named)],
+        "rationale": [[piece, columns[piece].kind if is_column else None] for piece, is_column in rule.pieces(windows)],
+    }
+
+
+def _settings(policies: Policies) -> Iterable[Row]:
+    actions = policies.actions
+    guards = actions.guards
+    yield {
+        **dict(actions.signals),
+        "default_level": actions.levels.default,
+        **{f"{name}_enabled": getattr(guards, name).enabled for name in _FLOORS},
+        **{f"{name}_mode": mode_number(getattr(guards, name).at_least) for name in _FLOORS},
+        "low_confidence_is_medium": guards.low_confidence.confidence == "medium",
+        "churn_risk_above": guards.churn_risk.above,
+        "red_status": guards.red_status.status,
+        "renewal_within_days": guards.renewal.within_days,
+        "cap_actions": guards.cap.actions,
+        "cap_days": guards.cap.days,
+        "cool_down_enabled": guards.cool_down.enabled,
+        "cool_down_days": guards.cool_down.days,
+        "budget_enabled": guards.budget.enabled,
+        "budget_actions": guards.budget.actions,
+        "plan_kind": actions.origins.plan.kind,
+        "expansion_kind": actions.origins.expansion.kind,
+    }
+
+
+def _levels(policies: Policies) -> Iterable[Row]:
+    own = policies.actions.levels.by_segment
+    for segment in SEGMENTS:
+        yield {"segment_key": segment, "level": own.get(_segment(policies.actions, segment))}
+
+
+def _modes(policies: Policies) -> Iterable[Row]:
+    actions = policies.actions
+    named = {entry.action: (entry.sensitivity, entry.matrix) for entry in actions.catalogue}
+    named |= {f"sensitivity:{name}": (name, getattr(actions.origins.matrix, name)) for name in SENSITIVITIES}
+    for key, (sensitivity, matrix) in named.items():
+        for segment in SEGMENTS:
+            by_matrix = getattr(matrix, _segment(actions, segment))
+            for level in LEVELS:
+                by_level = getattr(getattr(actions.levels.modes, level), sensitivity)
+                minimum = actions.levels.minimum
+                if by_matrix == "auto" and level == minimum.level and key in minimum.actions:
+                    by_level = "auto"
+                yield {
+                    "mode_key": key,
+                    "segment_key": segment,
+                    "level": level,
+                    "mode_by_level": mode_number(by_level),
+                    "mode_by_matrix": mode_number(by_matrix),
+                }
+
+
+def _segment(actions: Actions, segment: str) -> str:
+    return actions.unknown_segment if segment == NO_SEGMENT else segment
+
+
+def _catalogue(policies: Policies) -> Iterable[Row]:
+    actions = policies.actions
+    for entry in actions.catalogue:
+        yield {
+            "action": entry.action,
+            "title": entry.title,
+            "kind": entry.kind,
+            "sensitivity": entry.sensitivity,
+            "reaches_customer": entry.reaches_customer,
+            "touches_price": entry.touches_price,
+            "is_suppressed_by_blocker": entry.action in actions.guards.major_blocker.suppressed,
+            "mode_key": entry.action,
+            "due_days": entry.due_days,
+        }
+
+
+def _single_origins(actions: Actions) -> Iterator[tuple[str, Any]]:
+    """Origins that have one action."""
+    for name in type(actions.origins).model_fields:
+        origin = getattr(actions.origins, name)
+        if hasattr(origin, "action"):
+            yield name, origin
+
+
+def _owners(policies: Policies) -> Iterable[Row]:
+    actions = policies.actions
+    owners = {entry.action: entry.owners for entry in actions.catalogue}
+    origins = {name: getattr(actions.origins, name) for name in type(actions.origins).model_fields}
+    owners |= {f"origin:{name}": origin.owners for name, origin in origins.items() if hasattr(origin, "owners")}
+    steps = (*policies.retention.plans.high, *policies.retention.plans.medium, *policies.retention.renewal.steps)
+    owners |= {f"role:{role}": (role,) for role in sorted({step.owner_role for step in steps})}
+    for key, roles in owners.items():
+        row: Row = {"owner_key": key}
+        for place in _OWNER_PLACES:
+            role = roles[place - 1] if place <= len(roles) else None
+            row |= {f"role_{place}": role, f"field_{place}": actions.people.get(role)}
+        yield row
+
+
+def _priorities(policies: Policies) -> Iterable[Row]:
+    origins = policies.actions.origins
+    for name in type(origins).model_fields:
+        priority = getattr(getattr(origins, name), "priority", None)
+        variants = {"": priority} if isinstance(priority, str) else dict(priority or {})
+        for variant, value in variants.items():
+            yield {"origin": name, "variant": variant, "priority": value}
+
+
+def _renewal_kinds(policies: Policies) -> Iterable[Row]:
+    for kind in sorted(set(policies.actions.guards.renewal.kinds)):
+        yield {"kind": kind}
+
+
+def _rules(policies: Policies) -> Iterable[Row]:
+    for rank, rule in enumerate(policies.actions.rules, start=1):
+        yield {
+            "rule": rule.rule,
+            "rule_rank": rank,
+            "action": rule.action,
+            "grain": rule.grain,
+            "condition": rule.when,
+            "priority": rule.priority,
+            "raised_priority": rule.raised.priority if rule.raised else None,
+            "raised_condition": rule.raised.when if rule.raised else None,
+        }
+
+
+ROWS: Mapping[str, Rows] = MappingProxyType(
+    {
+        "action_settings": _settings,
+        "action_levels": _levels,
+        "action_modes": _modes,
+        "action_catalogue": _catalogue,
+        "action_owners": _owners,
+        "action_priorities": _priorities,
+        "action_renewal_kinds": _renewal_kinds,
+        "action_rules": _rules,
+    }
+)
