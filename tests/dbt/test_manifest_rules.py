@@ -77,6 +77,16 @@ MUST_HAVE = {
     ),
     "alert_conditions": "alert account_id subject dated_on evidence true_since",
     "alert_totals": "alert conditions raised_today open_alerts breached",
+    "feed_sales": (
+        "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type is_handed_off"
+        " renewal_date renewal_quarter expected_churned_arr expected_retained_arr arr"
+    ),
+    "feed_product": "section account_id service_adoption usage_trend theme requests accounts arr rank",
+    "feed_finance": (
+        "account_id failed_amount disputed_amount overdue_amount at_risk_arr expected_churned_arr lifetime_value"
+        " mean_days_late mean_days_late_before payment_trend"
+    ),
+    "feed_marketing": "account_id is_reference nps score service_adoption uptime_pct tenure_years expansions reason rank",
     "hygiene_issues": (
         "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
         " last_seen status"
