@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestration.policy.access import Access
 from orchestration.policy.actions import Actions
 from orchestration.policy.alerts import Alerts
 from orchestration.policy.aliases import AccountAlias
@@ -22,11 +23,14 @@ from orchestration.policy.backtest import Backtest
 from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
 from orchestration.policy.churn import Churn
+from orchestration.policy.connectors import Connectors
 from orchestration.policy.expansion import Expansion
 from orchestration.policy.feeds import Feeds
 from orchestration.policy.health_checks import HealthChecks
 from orchestration.policy.health_score import HealthScore
+from orchestration.policy.ledger import Ledger
 from orchestration.policy.publishing import Publishing
+from orchestration.policy.reports import Reports
 from orchestration.policy.retention import Retention
 from orchestration.policy.sources import Sources
 
@@ -47,7 +51,11 @@ class Policies(BaseModel):
     actions: Actions
     alerts: Alerts
     feeds: Feeds
+    reports: Reports
     backtest: Backtest
+    access: Access
+    connectors: Connectors
+    ledger: Ledger
     publishing: Publishing
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()

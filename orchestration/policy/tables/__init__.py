@@ -22,6 +22,7 @@ from orchestration.policy.tables import (
     feeds,
     health_checks,
     health_score,
+    reports,
     retention,
     sources,
 )
@@ -41,6 +42,7 @@ _MODULES = (
     alerts,
     backtest,
     feeds,
+    reports,
     sources,
 )
 
