@@ -50,6 +50,13 @@ MUST_HAVE = {
         " engagement_decline_evidence churn_probability_calibrated arr three_year_value expected_loss lifetime_value"
         " save_probability intervention_priority outreach_due_on"
     ),
+    "score_backtest": (
+        "section horizon_days predictor item item_order measure figure low high unit accounts churned account_id note"
+    ),
+    "calibration": (
+        "kind parameter horizon_days value_now suggested_value low high observed accounts churned compared_accounts"
+        " compared_churned reason"
+    ),
     "retention_plans": (
         "account_id step phase action purpose owner_role audience starts_on due_on why requires_review rank"
     ),

@@ -20,6 +20,14 @@ settings as (
     select * from {{ ref('stg_policy__churn_settings') }}
 ),
 
+bands as (
+    select * from {{ ref('int_backtest__bands') }}
+),
+
+standing as (
+    select * from {{ ref('int_backtest__standing') }}
+),
+
 outreach as (
     select
         outreach_red_days,
@@ -78,14 +86,40 @@ summed as (
     from added
 ),
 
-estimated as (
+capped as (
     select
         summed.*,
-        cast(least(summed.uncapped, settings.cap) as decimal(5, 2)) as churn_probability,
-        -- Nothing has been calibrated yet: outcomes are not gathered.
-        cast(null as decimal(5, 2)) as churn_probability_calibrated
+        settings.cap,
+        cast(least(summed.uncapped, settings.cap) as decimal(5, 2)) as churn_probability
     from summed
     cross join settings
+),
+
+-- What became of those of whom as much was said.
+estimated as (
+    select
+        capped.*,
+        cast(case when standing.is_enough then least(bands.fitted_pct, capped.cap) end as decimal(5, 2))
+            as churn_probability_calibrated,
+        case
+            when not standing.is_enough then 'not calibrated: ' || standing.reason
+            else
+                'of ' || {{ count_words('bands.accounts', 'account', 'accounts') }} || ' given '
+                || {{ number_words('bands.from_pct') }}
+                || case
+                    when bands.below_pct is null then ' % or more, '
+                    else ' to ' || {{ number_words('bands.below_pct') }} || ' %, '
+                end
+                || cast(bands.churned as {{ type_text() }}) || ' left within '
+                || {{ days_words('standing.horizon_days') }}
+                || '; evened out with what was said and with the bands beside'
+        end as calibration_reason
+    from capped
+    cross join standing
+    inner join bands
+        on
+            capped.churn_probability >= bands.from_pct
+            and (bands.below_pct is null or capped.churn_probability < bands.below_pct)
 ),
 
 acting as (
@@ -133,9 +167,7 @@ select
     {% endfor %}
     {{ probability_words('acting') }} as probability_reason,
     acting.churn_probability_calibrated,
-    'not calibrated: no outcomes have been gathered, and it takes '
-    || {{ count_words('settings.calibration_least_churned', 'churned account', 'churned accounts') }} || ' and '
-    || {{ count_words('settings.calibration_least_kept', 'kept one', 'kept ones') }} as calibration_reason,
+    acting.calibration_reason,
     acting.acts_on_probability,
     acting.arr,
     cast(cast(acting.arr as decimal(19, 2)) * settings.value_years as decimal(18, 2)) as three_year_value,

@@ -1,0 +1,78 @@
+with
+profiles as (
+    select
+        *,
+        case when outcome = 'left' then accounts else 0 end as churned
+    from {{ ref('int_backtest__profiles') }}
+    where outcome in ('left', 'stayed')
+),
+
+-- The less the score, the greater the risk.
+predictions as (
+    select
+        horizon_days,
+        'score' as predictor,
+        cast(score as decimal(5, 2)) as value,
+        cast(-score as decimal(5, 2)) as risk,
+        accounts,
+        churned
+    from profiles
+    union all
+    select
+        horizon_days,
+        'churn_probability' as predictor,
+        churn_probability as value,
+        churn_probability as risk,
+        accounts,
+        churned
+    from profiles
+    union all
+    select
+        horizon_days,
+        'churn_probability_calibrated' as predictor,
+        churn_probability_calibrated as value,
+        churn_probability_calibrated as risk,
+        accounts,
+        churned
+    from profiles
+    where churn_probability_calibrated is not null
+),
+
+counted as (
+    select
+        horizon_days,
+        predictor,
+        value,
+        risk,
+        sum(accounts) as accounts,
+        sum(churned) as churned
+    from predictions
+    group by horizon_days, predictor, value, risk
+),
+
+above as (
+    select
+        *,
+        sum(accounts) over (partition by horizon_days, predictor) as all_accounts,
+        sum(churned) over (partition by horizon_days, predictor) as all_churned,
+        sum(accounts) over (partition by horizon_days, predictor order by risk desc) - accounts as accounts_above,
+        sum(churned) over (partition by horizon_days, predictor order by risk desc) - churned as churned_above
+    from counted
+)
+
+select
+    horizon_days,
+    predictor,
+    value,
+    cast(accounts as bigint) as accounts,
+    cast(churned as bigint) as churned,
+    cast(accounts - churned as bigint) as kept,
+    cast(all_accounts as bigint) as all_accounts,
+    cast(all_churned as bigint) as all_churned,
+    cast(all_accounts - all_churned as bigint) as all_kept,
+    cast(accounts_above as bigint) as accounts_above,
+    cast(churned_above as bigint) as churned_above,
+    cast(
+        all_accounts - all_churned - (accounts_above - churned_above) - (accounts - churned) as bigint
+    ) as kept_below
+from above
