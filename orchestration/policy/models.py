@@ -28,11 +28,13 @@ from orchestration.policy.expansion import Expansion
 from orchestration.policy.feeds import Feeds
 from orchestration.policy.health_checks import HealthChecks
 from orchestration.policy.health_score import HealthScore
+from orchestration.policy.interventions import Interventions
 from orchestration.policy.ledger import Ledger
 from orchestration.policy.publishing import Publishing
 from orchestration.policy.reports import Reports
 from orchestration.policy.retention import Retention
 from orchestration.policy.sources import Sources
+from orchestration.policy.surveys import Surveys
 
 _VERSION_LENGTH = 16
 
@@ -50,6 +52,8 @@ class Policies(BaseModel):
     expansion: Expansion
     actions: Actions
     alerts: Alerts
+    surveys: Surveys
+    interventions: Interventions
     feeds: Feeds
     reports: Reports
     backtest: Backtest

@@ -22,9 +22,11 @@ from orchestration.policy.tables import (
     feeds,
     health_checks,
     health_score,
+    interventions,
     reports,
     retention,
     sources,
+    surveys,
 )
 from orchestration.policy.tables.columns import table
 from orchestration.policy.tables.health_checks import scope_id
@@ -40,6 +42,8 @@ _MODULES = (
     expansion,
     actions,
     alerts,
+    surveys,
+    interventions,
     backtest,
     feeds,
     reports,
