@@ -33,6 +33,7 @@ from orchestration.policy.ledger import Ledger
 from orchestration.policy.publishing import Publishing
 from orchestration.policy.reports import Reports
 from orchestration.policy.retention import Retention
+from orchestration.policy.simulator import Simulator
 from orchestration.policy.sources import Sources
 from orchestration.policy.surveys import Surveys
 
@@ -60,6 +61,7 @@ class Policies(BaseModel):
     access: Access
     connectors: Connectors
     ledger: Ledger
+    simulator: Simulator
     publishing: Publishing
     sources: Sources
     account_aliases: tuple[AccountAlias, ...] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.whatif.models import ModelsError
 from tests.dbt.customer_outcomes import SETTINGS, make_world
 from tests.support.compiled import compiled_models
 from tests.support.models import build_models
@@ -66,7 +67,7 @@ def test_only_what_is_asked_for_runs(inputs: Path) -> None:
 
 
 def test_what_fails_is_named(tmp_path) -> None:
-    with pytest.raises(AssertionError, match="stg_policy__signal_groups failed"):
+    with pytest.raises(ModelsError, match="stg_policy__signal_groups failed"):
         compiled_models().run(tmp_path, "stg_policy__signal_groups")
     with pytest.raises(KeyError):
         compiled_models().run(tmp_path, "no_such_model")
