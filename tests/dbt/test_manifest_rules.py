@@ -84,6 +84,12 @@ MUST_HAVE = {
     ),
     "alert_conditions": "alert account_id subject dated_on evidence true_since",
     "alert_totals": "alert conditions raised_today open_alerts breached",
+    "survey_queue": "account_id kind survey_type subject due_on sent_on reason held_back",
+    "survey_steps": "survey_id step account_id answer_group owner_role due_at",
+    "nps_summary": (
+        "fiscal_quarter segment owner_name sent answered response_rate answers promoters passives detractors nps nps_low"
+        " nps_high"
+    ),
     "feed_sales": (
         "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type is_handed_off"
         " renewal_date renewal_quarter expected_churned_arr expected_retained_arr arr"
