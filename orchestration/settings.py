@@ -5,6 +5,7 @@ The only module that reads the environment. Numbers that shape results are polic
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
     memory_limit: str = Field("6GB", description="Memory DuckDB may use before it spills to disk.")
     publish_postgres: SecretStr | None = Field(None, description="URL of a PostgreSQL to publish to as well.")
     publish_postgres_file: Path | None = Field(None, description="Secret file that holds that URL.")
+    ledger: SecretStr | None = Field(None, description="URL of a PostgreSQL that keeps the ledger; default is SQLite.")
+    ledger_file: Path | None = Field(None, description="Secret file that holds that URL.")
+    secrets: Path | None = Field(None, description="Folder with a file for each secret that connectors.yaml names.")
     webhook_on_failure: SecretStr | None = Field(None, description="Webhook that is told when a run fails.")
     first_as_of: date = Field(date(2015, 1, 1), description="First as-of date the Dagster UI offers as a partition.")
 
@@ -93,8 +97,22 @@ class Settings(BaseSettings):
 
     def postgres_url(self) -> str | None:
         """The URL to publish to, from the environment or the secret file; None when neither is set."""
-        if self.publish_postgres is not None:
-            return self.publish_postgres.get_secret_value()
-        if self.publish_postgres_file is not None:
-            return self.publish_postgres_file.read_text(encoding="utf-8").strip()
-        return None
+        return _secret(self.publish_postgres, self.publish_postgres_file)
+
+    def ledger_url(self) -> str | None:
+        """The URL of the ledger, from the environment or the secret file; None when neither is set."""
+        return _secret(self.ledger, self.ledger_file)
+
+    def secret(self, name: str) -> str | None:
+        """A secret by its name: `ACCOUNT_HEALTH_SECRET_<NAME>`, else the file of that name; None when there is none."""
+        given = os.environ.get(f"ACCOUNT_HEALTH_SECRET_{name.upper()}")
+        if given is not None:
+            return given
+        file = self.secrets / name if self.secrets else None
+        return file.read_text(encoding="utf-8").strip() if file is not None and file.is_file() else None
+
+
+def _secret(given: SecretStr | None, file: Path | None) -> str | None:
+    if given is not None:
+        return given.get_secret_value()
+    return file.read_text(encoding="utf-8").strip() if file is not None else None

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestration.actions.export import export_log
+from orchestration.actions.store import LedgerError, Store
 from orchestration.operations.sources import SOURCES
 from orchestration.policy.handover import extraction_settings, file_sources
 from orchestration.refresh.run import Run
@@ -39,6 +43,8 @@ def extract(run: Run, stream: str) -> StreamExtraction:
     """
     with run.timed(f"extract/{stream}"):
         problems_found, outcomes, zone = [], [], LandingZone(run.settings.landing_path)
+        if STREAMS[stream].from_ledger and (problem := _export(run, stream)):
+            problems_found.append(problem)
         for folder, sources in _places(run, stream):
             try:
                 outcomes += extract_stream(
@@ -70,6 +76,18 @@ def extract(run: Run, stream: str) -> StreamExtraction:
         result = StreamExtraction(stream, _status(problem, found), problem, found)
         run.note(f"extraction/{stream}", vars(result))
     return result
+
+
+def _export(run: Run, stream: str) -> str | None:
+    """Have the ledger write down what it knows by now; gives why it couldn't. The file of before then serves."""
+    if not Store.exists(run.settings):
+        return None
+    try:
+        with Store.open(run.settings) as store:
+            export_log(store, stream, run.settings.operations_path)
+    except (LedgerError, SQLAlchemyError, OSError) as error:
+        return f"the ledger can't be read: {' '.join(str(error).split())}"
+    return None
 
 
 def _places(run: Run, stream: str) -> Iterator[tuple[Path, Sequence[FileSource]]]:

@@ -1,0 +1,5 @@
+"""The ledger: what people and connectors do with actions and alerts, from recommendation to outcome.
+
+Here: its store and states, taking in a publication, decisions, the worker with its connectors, alert clocks, and the
+export that later runs read. Not here: which actions follow from which signals (the models), and the commands.
+"""

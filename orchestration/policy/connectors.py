@@ -1,0 +1,134 @@
+"""Where actions and messages go: the connectors, and which of them serves what.
+
+Here: `connectors.yaml`. Not here: how a connector talks to its target (`orchestration/actions/connectors`), and secrets:
+they come from the environment or a file, under the name that a connector gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, setting
+from orchestration.policy.problems import Finding, nearest, shown
+
+Kind = Literal["dry_run", "slack", "teams", "email", "webhook"]
+Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
+TimeoutSeconds = Annotated[int, Field(strict=True, ge=1, le=300)]
+
+# By kind: the keys it needs, and those it may have beside them.
+_KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
+    {
+        "dry_run": ((), ()),
+        "slack": (("secret", "to"), ("url",)),
+        "teams": (("secret",), ()),
+        "email": (("host", "port", "security", "sender", "to"), ("user", "secret", "people")),
+        "webhook": (("url", "secret"), ("ask_url",)),
+    }
+)
+_ANYBODY = "default"
+
+
+class Connector(PolicyModel):
+    """One target of messages."""
+
+    kind: Kind = setting("What it talks to.", "kind")
+    timeout_seconds: TimeoutSeconds = setting("So long a call may take.", "seconds", default=20)
+    url: Text | None = setting("Address that is called.", "URL", default=None)
+    ask_url: Text | None = setting(
+        "Address that is asked whether a call arrived; {key} stands for its key.", "URL", default=None
+    )
+    host: Text | None = setting("Mail server.", "host name", default=None)
+    port: Port | None = setting("Port of the mail server.", "port", default=None)
+    security: Literal["tls", "starttls", "none"] | None = setting(
+        "How the way to the mail server is secured.", "kind", default=None
+    )
+    user: Text | None = setting("User at the mail server.", "name", default=None)
+    sender: Text | None = setting("Address that mail comes from.", "e-mail address", default=None)
+    secret: Name | None = setting(
+        "Name of the token, password, signing key or secret address.", "name of a secret", default=None
+    )
+    to: dict[Name, Text] | None = setting(
+        "Channel or address by role; default for all others.", "channel or address", default=None
+    )
+    people: dict[Text, Text] | None = setting(
+        "Address of a person by the name that the CRM has; others get their role's.", "e-mail address", default=None
+    )
+
+    def address(self, role: str | None, person: str | None) -> str | None:
+        """Where a message for a person in a role goes; None where nobody said."""
+        if person and self.people and person in self.people:
+            return self.people[person]
+        to = self.to or {}
+        return to.get(role_key(role)) or to.get(_ANYBODY)
+
+
+class Route(PolicyModel):
+    """Which messages a connector serves: all that fit each list that is given."""
+
+    connector: Name = setting("The connector, by its name above.", "name")
+    actions: tuple[Name, ...] = setting(
+        "Actions by their keys; alerts are called alert, escalation and digest.", "actions", default=()
+    )
+    kinds: tuple[Name, ...] = setting("Kinds of action.", "kinds", default=())
+    roles: tuple[Name, ...] = setting("Roles of those who own the action.", "roles", default=())
+
+    def fits(self, action: str, kind: str, role: str | None) -> bool:
+        """Whether it serves this."""
+        wanted = ((self.actions, action), (self.kinds, kind), (self.roles, role_key(role)))
+        return all(not among or value in among for among, value in wanted)
+
+
+class Connectors(PolicyFile):
+    """Connectors and routes."""
+
+    file_name: ClassVar[str] = "connectors.yaml"
+    shapes_results: ClassVar[bool] = False
+
+    connectors: dict[Name, Connector] = setting("The connectors by name.", "settings")
+    routes: tuple[Route, ...] = setting("The first route that fits decides.", "settings", default=())
+    default: Name = setting("The connector of what no route fits.", "name")
+
+    def serving(self, action: str, kind: str, role: str | None) -> str:
+        """The name of the connector for an action or message."""
+        return next((route.connector for route in self.routes if route.fits(action, kind, role)), self.default)
+
+    def lint(self) -> Iterator[Finding]:
+        for name, connector in self.connectors.items():
+            yield from _keys_of_kind(("connectors", name), connector)
+        named = [(("default",), self.default)]
+        named += [(("routes", place, "connector"), route.connector) for place, route in enumerate(self.routes)]
+        for path, name in named:
+            if name not in self.connectors:
+                known = list(self.connectors)
+                yield Finding(path, shown(name), f"one of {', '.join(known)}", nearest(name, known))
+
+
+def role_key(role: str | None) -> str:
+    """A role as policies key it: other files write `CS manager`, routes and addresses cs_manager."""
+    return "_".join((role or _ANYBODY).lower().split())
+
+
+def _keys_of_kind(path: tuple[str | int, ...], connector: Connector) -> Iterator[Finding]:
+    needed, allowed = _KEYS[connector.kind]
+    given = {name for name in connector.model_fields_set if getattr(connector, name) is not None}
+    for name in needed:
+        if name not in given:
+            yield Finding((*path, name), "no such key", f"a value: a connector of kind {connector.kind} needs it")
+    for name in sorted(given - {"kind", "timeout_seconds", *needed, *allowed}):
+        yield Finding((*path, name), f"the key {shown(name)}", f"no such key in a connector of kind {connector.kind}")
+    for name in ("url", "ask_url"):
+        url = getattr(connector, name)
+        if url is not None and not _is_safe(url):
+            yield Finding((*path, name), shown(url), "an https address (http only on this machine: 127.0.0.1)")
+    if connector.ask_url is not None and "{key}" not in connector.ask_url:
+        yield Finding((*path, "ask_url"), shown(connector.ask_url), "an address with {key} in it")
+    if (connector.user is None) != (connector.secret is None) and connector.kind == "email":
+        yield Finding((*path, "user"), shown(connector.user), "user and secret together, or neither")
+
+
+def _is_safe(url: str) -> bool:
+    return url.startswith("https://") or url.startswith(("http://127.0.0.1:", "http://127.0.0.1/"))
