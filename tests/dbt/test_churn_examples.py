@@ -273,10 +273,10 @@ def test_the_reason_has_every_part(churn: dict[str, Row]) -> None:
     assert churn["no-contract"]["days_to_renewal"] is None
 
 
-def test_nothing_is_calibrated_yet(churn: dict[str, Row]) -> None:
+def test_without_outcomes_nothing_is_calibrated(churn: dict[str, Row]) -> None:
     assert {row["churn_probability_calibrated"] for row in churn.values()} == {None}
     assert churn["green"]["calibration_reason"] == (
-        "not calibrated: no outcomes have been gathered, and it takes 50 churned accounts and 200 kept ones"
+        "not calibrated: no outcomes are known, and it takes 50 churned accounts and 200 kept ones"
     )
 
 

@@ -79,6 +79,7 @@ def test_each_file_is_part_of_the_version(name: str) -> None:
         "churn": ("cap_pct: 95", "cap_pct: 96"),
         "retention": ("credit_months: 2", "credit_months: 2.5"),
         "expansion": ("overdue_days: 30", "overdue_days: 31"),
+        "backtest": ("score_groups: 10", "score_groups: 11"),
         "reports": ("flat_below_pct: 1", "flat_below_pct: 2"),
         "feeds": ("requests_days: 180", "requests_days: 181"),
     }
