@@ -20,6 +20,8 @@ from typing import Any
 from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
+from orchestration.policy.load import load_policies
+from orchestration.policy.tables.actions import rules_text
 from orchestration.publishing.manifest import TableDescription
 from orchestration.settings import Engine, Settings
 
@@ -65,8 +67,10 @@ def dbt_args() -> list[str]:
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """What profiles.yml and the macros read from the environment."""
+    dialect = "spark" if settings.engine is Engine.SPARK else "duckdb"
     shared = {
         "ACCOUNT_HEALTH_INPUTS": str(settings.inputs_path),
+        "ACCOUNT_HEALTH_ACTION_RULES": rules_text(load_policies(settings.policies), dialect),
         "DBT_EXCLUDE_RESOURCE_TYPES": "test unit_test",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

@@ -10,6 +10,17 @@
     end
 {%- endmacro %}
 
+{# The tier that a score earns by its segment's cut-offs; null without a score. #}
+{% macro tier_of(score, cutoffs) -%}
+    case
+        when {{ score }} is null then null
+        when {{ score }} >= {{ cutoffs }}.healthy_at_least then 'healthy'
+        when {{ score }} >= {{ cutoffs }}.stable_at_least then 'stable'
+        when {{ score }} >= {{ cutoffs }}.at_risk_at_least then 'at_risk'
+        else 'critical'
+    end
+{%- endmacro %}
+
 {#
   So many percent of an amount of money, to the cent: rounded once, half away from zero. DuckDB keeps the product of two
   decimals of up to 18 digits within 18 digits, so the amount is widened first.

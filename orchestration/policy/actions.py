@@ -193,7 +193,7 @@ class BudgetGuard(PolicyModel):
 
 
 class Guards(PolicyModel):
-    """What holds actions back."""
+    """The guards, in the order in which they are told."""
 
     major_blocker: BlockerGuard = setting("An open major blocker.", "settings")
     low_confidence: ConfidenceGuard = setting("A score that isn't trustworthy.", "settings")
@@ -268,10 +268,27 @@ class PlanOrigin(PolicyModel):
     priority: PlanPriority = setting("By the plan's level.", "priorities")
 
 
+class AlertOrigin(PolicyModel):
+    """From open alerts, with their own titles, roles and persons (alerts.yaml)."""
+
+    action: Name = setting("The action's key.", "name")
+    kind: ActionKind = setting(*_KIND)
+    reaches_customer: Flag = setting(*_REACHES)
+    touches_price: Flag = setting(*_PRICE)
+    priority: Priority = setting(*_PRIORITY)
+
+
 class ExpansionOrigin(PolicyModel):
     """From the stages of qualified expansions, with their own titles and flags (expansion.yaml)."""
 
     kind: ActionKind = setting(*_KIND)
+    owners: Owners = setting(*_OWNERS)
+    priority: Priority = setting(*_PRIORITY)
+
+
+class SurveyOrigin(Origin):
+    """From the survey queue."""
+
     owners: Owners = setting(*_OWNERS)
     priority: Priority = setting(*_PRIORITY)
 
@@ -282,7 +299,10 @@ class Origins(PolicyModel):
     matrix: SegmentsBySensitivity = setting("The freest mode by sensitivity and segment.", "modes")
     health_check: HealthCheckOrigin = setting("Health-check candidates.", "settings")
     plan: PlanOrigin = setting("Steps of retention plans.", "settings")
+    alert: AlertOrigin = setting("Open alerts.", "settings")
     expansion: ExpansionOrigin = setting("Stages of expansions.", "settings")
+    survey: SurveyOrigin = setting("Surveys to be sent.", "settings")
+    survey_follow_up: SurveyOrigin = setting("Surveys to be asked for again.", "settings")
 
 
 class Raised(PolicyModel):
@@ -323,6 +343,13 @@ class Rule(OneLine):
         return pieces
 
 
+class Role(PolicyModel):
+    """A role that has a person on the account."""
+
+    person: Person = setting("The field of the account that holds the person.", "csm_name, owner_name or ae_name")
+    called: tuple[Text, ...] = setting("What steps of plans call the role (retention.yaml).", "roles", default=())
+
+
 class Actions(PolicyFile):
     """The action engine."""
 
@@ -331,8 +358,8 @@ class Actions(PolicyFile):
     signals: SignalWindows = setting("Windows of the signals that only rules use.", "days")
     levels: Levels = setting("Levels of automation.", "settings")
     unknown_segment: Segment = setting("Accounts without a segment count as these.", "segment")
-    people: dict[Text, Person] = setting(
-        "Which field of the account holds the person of a role; other roles have no person.", "role: field"
+    people: dict[Name, Role] = setting(
+        "The roles that have a person on the account; other roles have none.", "role: its person"
     )
     guards: Guards = setting("What holds actions back.", "settings")
     catalogue: Annotated[tuple[CatalogueAction, ...], Field(min_length=1)] = setting(
@@ -341,11 +368,20 @@ class Actions(PolicyFile):
     origins: Origins = setting("Actions that come from elsewhere.", "settings")
     rules: tuple[Rule, ...] = setting("When each action of the catalogue follows.", "rules")
 
+    def role_of(self, called: str) -> str:
+        """The role that a text means: one that has a person, or the text itself."""
+        return next((name for name, role in self.people.items() if called in (name, *role.called)), called)
+
+    def person_of(self, role: str | None) -> str | None:
+        """The field of the account that holds the person of a role, if it has one."""
+        return self.people[role].person if role in self.people else None
+
     def lint(self) -> Iterator[Finding]:
         named = [entry.action for entry in self.catalogue]
         yield from repeated(("catalogue",), named)
         yield from repeated(("rules",), [rule.rule for rule in self.rules])
         yield from self._level_findings()
+        yield from self._role_findings()
         yield from _order_findings(
             ("origins", "matrix"), SENSITIVITIES, [_by_segment(self.origins.matrix, name) for name in SENSITIVITIES]
         )
@@ -358,6 +394,15 @@ class Actions(PolicyFile):
             if name not in {rule.action for rule in self.rules}:
                 expected = "a rule that calls for it"
                 yield Finding(("catalogue", index, "action"), shown(name), expected, severity=Severity.WARNING)
+
+    def _role_findings(self) -> Iterator[Finding]:
+        taken: dict[str, str] = {}
+        for name, role in self.people.items():
+            for index, called in enumerate(role.called):
+                if called in taken or (called in self.people and called != name):
+                    expected = f"a name that {taken.get(called, called)} doesn't have"
+                    yield Finding(("people", name, "called", index), shown(called), expected)
+                taken.setdefault(called, name)
 
     def _level_findings(self) -> Iterator[Finding]:
         modes = [_by_sensitivity(getattr(self.levels.modes, level)) for level in LEVELS]

@@ -67,6 +67,7 @@ def _context(run: Run) -> pa.Table:
         time_zone=calendar.time_zone,
         reporting_currency=calendar.reporting_currency,
         fiscal_year_start_month=calendar.fiscal_year_start_month,
+        automation_level=run.automation_level,
     )
 
 

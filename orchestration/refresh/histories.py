@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.policy.churn import FACTORS
-from orchestration.policy.measures import MEASURES
+from orchestration.policy.measures import DIMENSIONS, MEASURES
 from orchestration.policy.models import Policies
 from orchestration.publishing import durable
 from orchestration.publishing.manifest import TableDescription
@@ -66,6 +66,7 @@ ACCOUNT_HEALTH_HISTORY = pa.schema(
         pa.field("score", pa.decimal128(5, 1)),
         pa.field("status", pa.string()),
         pa.field("tier", pa.string()),
+        pa.field("final_status", pa.string()),
     ]
 )
 
@@ -93,6 +94,30 @@ ALERT_CONDITIONS_HISTORY = pa.schema(
 
 ALERT_TOTALS_HISTORY = pa.schema([pa.field("as_of_date", pa.date32()), pa.field("alert", pa.string())])
 
+ACCOUNT_DIMENSIONS_HISTORY = pa.schema(
+    [
+        pa.field("as_of_date", pa.date32()),
+        pa.field("account_id", pa.string()),
+        *(pa.field(dimension, pa.decimal128(5, 1)) for dimension in DIMENSIONS),
+    ]
+)
+
+AT_RISK_ACCOUNTS_HISTORY = pa.schema([pa.field("account_id", pa.string()), pa.field("at_risk_since", pa.date32())])
+
+INTERVENTION_OUTCOMES_HISTORY = pa.schema(
+    [
+        pa.field("origin", pa.string()),
+        pa.field("intervention_id", pa.string()),
+        pa.field("account_id", pa.string()),
+        pa.field("opened_on", pa.date32()),
+        pa.field("opening_score", pa.decimal128(5, 1)),
+        pa.field("runs_recovered", pa.int32()),
+        pa.field("recovered_on", pa.date32()),
+        pa.field("recovered_score", pa.decimal128(5, 1)),
+        pa.field("closed_score", pa.decimal128(5, 1)),
+    ]
+)
+
 ALERTS_HISTORY = pa.schema(
     [
         pa.field("alert_id", pa.string()),
@@ -105,6 +130,14 @@ ALERTS_HISTORY = pa.schema(
         pa.field("raised_on", pa.date32()),
         pa.field("false_since", pa.date32()),
         pa.field("cleared_on", pa.date32()),
+    ]
+)
+
+ACTION_EPISODES_HISTORY = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("action_id", "account_id", "action", "subject_kind", "subject")),
+        *(pa.field(name, pa.date32()) for name in ("episode_started_on", "created_on", "auto_on")),
+        *(pa.field(name, pa.bool_()) for name in ("is_capped", "is_open")),
     ]
 )
 
@@ -121,6 +154,27 @@ ACCOUNT_CHURN_HISTORY = pa.schema(
         pa.field("reconstructed", pa.bool_()),
     ]
 )
+
+PORTFOLIO_SUMMARY_HISTORY = pa.schema(
+    [
+        pa.field("as_of_date", pa.date32()),
+        pa.field("section", pa.string()),
+        pa.field("item", pa.string()),
+        pa.field("unit", pa.string()),
+        pa.field("figure", pa.decimal128(18, 2)),
+    ]
+)
+
+SUCCESS_METRICS_HISTORY = pa.schema(
+    [
+        pa.field("name", pa.string()),
+        pa.field("baseline", pa.decimal128(24, 6)),
+        pa.field("baseline_on", pa.date32()),
+    ]
+)
+
+# From the last month of a quarter back to the first one of the quarter before.
+_MONTHS_TO_LAST_QUARTER = 5
 
 
 def _none(policies: Policies) -> int:
@@ -172,9 +226,14 @@ HISTORIES: Mapping[str, History] = MappingProxyType(
             History("account_signals", kept=tuple(ACCOUNT_SIGNALS_HISTORY.names)),
             History("account_churn", published="account_churn_history"),
             History("score_audit", published="score_audit", logs_runs=True),
+            History("action_episodes", kept=tuple(ACTION_EPISODES_HISTORY.names)),
             History("alert_conditions", kept=tuple(ALERT_CONDITIONS_HISTORY.names)),
             History("alert_totals", kept=tuple(ALERT_TOTALS_HISTORY.names)),
             History("alerts", kept=tuple(ALERTS_HISTORY.names)),
+            History("at_risk_accounts", kept=tuple(AT_RISK_ACCOUNTS_HISTORY.names)),
+            History("intervention_outcomes", kept=tuple(INTERVENTION_OUTCOMES_HISTORY.names)),
+            History("portfolio_summary", kept=tuple(PORTFOLIO_SUMMARY_HISTORY.names)),
+            History("success_metrics", kept=tuple(SUCCESS_METRICS_HISTORY.names)),
         )
     }
 )
@@ -197,9 +256,25 @@ READS: Mapping[str, Read] = MappingProxyType(
                 ACCOUNT_CHURN_HISTORY,
                 months=lambda policies: policies.backtest.months,
             ),
+            Read("action_episodes", "action_episodes", ACTION_EPISODES_HISTORY),
             Read("alert_conditions", "alert_conditions", ALERT_CONDITIONS_HISTORY),
             Read("alert_totals", "alert_totals", ALERT_TOTALS_HISTORY),
             Read("alerts", "alerts", ALERTS_HISTORY),
+            Read(
+                "account_dimensions",
+                "account_health",
+                ACCOUNT_DIMENSIONS_HISTORY,
+                days=lambda policies: policies.health_score.change.month_oldest_days,
+            ),
+            Read("at_risk_accounts", "at_risk_accounts", AT_RISK_ACCOUNTS_HISTORY),
+            Read("intervention_outcomes", "intervention_outcomes", INTERVENTION_OUTCOMES_HISTORY),
+            Read(
+                "portfolio_summary",
+                "portfolio_summary",
+                PORTFOLIO_SUMMARY_HISTORY,
+                months=lambda policies: _MONTHS_TO_LAST_QUARTER,
+            ),
+            Read("success_metrics", "success_metrics", SUCCESS_METRICS_HISTORY),
         )
     }
 )

@@ -30,6 +30,7 @@ CONTEXT_SCHEMA = pa.schema(
         pa.field("time_zone", pa.string()),
         pa.field("reporting_currency", pa.string()),
         pa.field("fiscal_year_start_month", pa.int32()),
+        pa.field("automation_level", pa.string()),
     ]
 )
 
@@ -59,6 +60,40 @@ STREAMS_SCHEMA = pa.schema(
 )
 
 
+# What the checks found: rows that break a rule, what follows for rows in use, the rules, and how names were matched.
+ROW_FAILURES_SCHEMA = pa.schema(
+    [
+        pa.field("rule", pa.string()),
+        pa.field("stream", pa.string()),
+        pa.field("extraction_id", pa.string()),
+        pa.field("row", pa.int64()),
+        pa.field("record_key", pa.string()),
+        pa.field("account_id", pa.string()),
+        pa.field("column_name", pa.string()),
+        pa.field("actual", pa.string()),
+        pa.field("expected", pa.string()),
+        pa.field("sentence", pa.string()),
+        pa.field("suggestion", pa.string()),
+        pa.field("effect", pa.string()),
+    ]
+)
+ROW_EFFECTS_SCHEMA = pa.schema(
+    [
+        pa.field("stream", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("landed_row", pa.int64()),
+        pa.field("effect", pa.string()),
+        pa.field("column_name", pa.string()),
+    ]
+)
+RULES_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("rule", "stream", "severity", "title", "description", "owner_role", "expected")]
+)
+ACCOUNT_MATCHES_SCHEMA = pa.schema(
+    [("account_name", pa.string()), ("account_id", pa.string()), ("method", pa.string())]
+)
+
+
 def context_table(
     *,
     as_of: date,
@@ -69,6 +104,7 @@ def context_table(
     time_zone: str,
     reporting_currency: str,
     fiscal_year_start_month: int,
+    automation_level: str | None = None,
 ) -> pa.Table:
     """The one row that says what a run was asked to do. `published_at` is a naive UTC timestamp."""
     row = {
@@ -80,6 +116,7 @@ def context_table(
         "time_zone": time_zone,
         "reporting_currency": reporting_currency,
         "fiscal_year_start_month": fiscal_year_start_month,
+        "automation_level": automation_level,
     }
     return pa.Table.from_pylist([row], schema=CONTEXT_SCHEMA)
 

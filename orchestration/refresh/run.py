@@ -31,6 +31,8 @@ class Run:
     as_of: date
     run_id: str
     cadence: str = "daily"
+    # How much may be done by itself: a level of actions.yaml; None for the policy's own.
+    automation_level: str | None = None
 
     def __post_init__(self) -> None:
         if not _RUN_ID.fullmatch(self.run_id):

@@ -12,12 +12,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from orchestration.policy.load import load_policies
+from orchestration.policy.tables.actions import rules_text
+from orchestration.settings import PROJECT_ROOT
 from orchestration.whatif.models import CompiledModels, Model, compile_models
 from tests.support.models import PROJECT
+
+RULES = "ACCOUNT_HEALTH_ACTION_RULES"
+SHIPPED = PROJECT_ROOT / "policies"
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -28,8 +35,17 @@ def rows_of(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
 
 
 def compiled_models(**environment: str) -> CompiledModels:
-    """All models as dbt compiles them for DuckDB; `environment` is what they read from it."""
-    return _compiled(tuple(sorted(environment.items())))
+    """All models as dbt compiles them for DuckDB; `environment` is what they read from it.
+
+    Without other rules, actions follow by those of the shipped policy.
+    """
+    return _compiled(tuple(sorted(({RULES: rules_of(SHIPPED)} | environment).items())))
+
+
+@cache
+def rules_of(policies: Path) -> str:
+    """What the models read as `RULES`, for the policies of a folder."""
+    return rules_text(load_policies(policies), "duckdb")
 
 
 @cache

@@ -96,3 +96,28 @@
     ), {{ text_literal(separator) }}
   ) end
 {%- endmacro %}
+
+
+{# A JSON string, quotes and all; the word null when the text is null. Control characters become spaces. #}
+{% macro json_string(text) -%}
+  coalesce('"' || {{ replace_pattern(
+    "replace(replace(" ~ text ~ ", chr(92), chr(92) || chr(92)), '\"', chr(92) || '\"')",
+    text_literal("[\\x00-\\x1f]"), "' '"
+  ) }} || '"', 'null')
+{%- endmacro %}
+
+
+{# A JSON number or boolean; the word null when it is null. #}
+{% macro json_plain(value) -%}
+  coalesce(cast({{ value }} as {{ type_text() }}), 'null')
+{%- endmacro %}
+
+
+{# members: list of [key, SQL yielding JSON text]. Keys stay in the given order, without blanks. #}
+{% macro json_object_text(members) -%}
+  ('{' ||
+  {%- for key, json in members %}
+    '"{{ key }}":' || {{ json }} || {{ "',' ||" if not loop.last }}
+  {%- endfor %}
+  '}')
+{%- endmacro %}

@@ -6,18 +6,18 @@ Modes are numbers here, so that the most restrictive one is the greatest: 1 auto
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
-from orchestration.policy.actions import LEVELS, MODES, SENSITIVITIES, Actions, Rule
+from orchestration.policy.actions import LEVELS, MODES, SENSITIVITIES, Actions, Rule, SignalWindows
 from orchestration.policy.conditions import columns_of, rendered
 from orchestration.policy.measures import NO_SEGMENT, SEGMENTS
 from orchestration.policy.models import Policies
 from orchestration.policy.signals import GRAINS
-from orchestration.policy.tables.columns import Row, Rows, Schemas, flag, number, text, whole
+from orchestration.policy.tables.columns import Row, Rows, Schemas, column, flag, number, text, whole
 
 _OWNER_PLACES = (1, 2, 3)
 _PLACE_WORDS = {1: "first", 2: "second", 3: "third"}
@@ -37,9 +37,9 @@ SCHEMAS: Schemas = MappingProxyType(
                 whole("complaint_days", "window of executive complaints, days"),
                 text("default_level", "the level of a run that names none"),
                 *(
-                    column
+                    field
                     for guard in _FLOORS
-                    for column in (
+                    for field in (
                         flag(f"{guard}_enabled", f"whether the guard {guard} is on"),
                         whole(f"{guard}_mode", f"the freest mode that {guard} leaves, as a number"),
                     )
@@ -54,8 +54,6 @@ SCHEMAS: Schemas = MappingProxyType(
                 whole("cool_down_days", "the same action is created once in so many days"),
                 flag("budget_enabled", "whether owners have a budget"),
                 whole("budget_actions", "new actions an owner and day"),
-                text("plan_kind", "kind of the steps of plans"),
-                text("expansion_kind", "kind of the stages of expansions"),
             ]
         ),
         "action_levels": pa.schema(
@@ -86,13 +84,23 @@ SCHEMAS: Schemas = MappingProxyType(
                 whole("due_days", "days from its cause to when it is due"),
             ]
         ),
+        "action_origins": pa.schema(
+            [
+                text("origin", "where actions come from beside rules"),
+                text("action", "what follows; null: each has its own", nullable=True),
+                text("title", "what is done; null: each has its own", nullable=True),
+                text("kind", "kind of action"),
+                column("reaches_customer", pa.bool_(), "whether it reaches the customer; null: each its own", True),
+                column("touches_price", pa.bool_(), "whether it touches price; null: each its own", True),
+            ]
+        ),
         "action_owners": pa.schema(
             [
                 text("owner_key", "action, origin: and an origin, or role: and a role"),
                 *(
-                    column
+                    field
                     for place in _OWNER_PLACES
-                    for column in (
+                    for field in (
                         text(f"role_{place}", f"the {_PLACE_WORDS[place]} role; null: none", nullable=True),
                         text(f"field_{place}", "field of the account with its person; null: none", nullable=True),
                     )
@@ -129,21 +137,46 @@ def mode_number(mode: str) -> int:
 
 
 def rules_text(policies: Policies, dialect: str) -> str:
-    """The rules as JSON for the model that applies them: conditions in the SQL of the engine ("duckdb" or "spark")."""
+    """The rules as JSON for the model that applies them: conditions in the SQL of the engine ("duckdb" or "spark").
+
+    Rules that call for one action over the same rows stand together, since of those that hold only one is told: the
+    most urgent, and of equals the one that the file has first.
+    """
+    together: dict[tuple[str, str], list[Rule]] = {}
+    for rule in policies.actions.rules:
+        together.setdefault((rule.action, rule.grain), []).append(rule)
     windows = policies.actions.signals
-    return json.dumps([_rule_parts(rule, windows, dialect) for rule in policies.actions.rules], ensure_ascii=True)
+    return json.dumps(
+        [
+            {
+                "action": action,
+                "grain": grain,
+                "cases": _cases(rules, dialect),
+                "rules": [_told(rule, windows) for rule in rules],
+            }
+            for (action, grain), rules in together.items()
+        ]
+    )
 
 
-def _rule_parts(rule: Rule, windows: Any, dialect: str) -> dict[str, Any]:
+def _cases(rules: Sequence[Rule], dialect: str) -> list[dict[str, str]]:
+    """What holds with which priority, the most urgent first."""
+    cases = []
+    for rule in rules:
+        when = f"({rendered(rule.when, dialect)})"
+        if rule.raised:
+            both = f"{when} and ({rendered(rule.raised.when, dialect)})"
+            cases.append({"when": both, "rule": rule.rule, "priority": rule.raised.priority})
+        cases.append({"when": when, "rule": rule.rule, "priority": rule.priority})
+    return sorted(cases, key=lambda case: case["priority"])
+
+
+def _told(rule: Rule, windows: SignalWindows) -> dict[str, Any]:
+    """What is said of a rule that holds: columns with their kinds, and the pieces of its rationale."""
     columns = GRAINS[rule.grain]
     named = columns_of(rule.when) + (columns_of(rule.raised.when) if rule.raised else [])
     return {
         "rule": rule.rule,
-        "grain": rule.grain,
-        "when": rendered(rule.when, dialect),
-        "priority": rule.priority,
-        "raised_when": rendered(rule.raised.when, dialect) if rule.raised else None,
-        "raised_priority": rule.raised.priority if rule.raised else None,
         "evidence": [[name, columns[name].kind] for name in dict.fromkeys(named)],
         "rationale": [[piece, columns[piece].kind if is_column else None] for piece, is_column in rule.pieces(windows)],
     }
@@ -167,8 +200,6 @@ def _settings(policies: Policies) -> Iterable[Row]:
         "cool_down_days": guards.cool_down.days,
         "budget_enabled": guards.budget.enabled,
         "budget_actions": guards.budget.actions,
-        "plan_kind": actions.origins.plan.kind,
-        "expansion_kind": actions.origins.expansion.kind,
     }
 
 
@@ -219,34 +250,35 @@ def _catalogue(policies: Policies) -> Iterable[Row]:
         }
 
 
-def _single_origins(actions: Actions) -> Iterator[tuple[str, Any]]:
-    """Origins that have one action."""
+def _named_origins(actions: Actions) -> Iterator[tuple[str, Any]]:
     for name in type(actions.origins).model_fields:
-        origin = getattr(actions.origins, name)
-        if hasattr(origin, "action"):
-            yield name, origin
+        if name != "matrix":
+            yield name, getattr(actions.origins, name)
+
+
+def _origins(policies: Policies) -> Iterable[Row]:
+    for name, origin in _named_origins(policies.actions):
+        columns = ("action", "title", "kind", "reaches_customer", "touches_price")
+        yield {"origin": name} | {column: getattr(origin, column, None) for column in columns}
 
 
 def _owners(policies: Policies) -> Iterable[Row]:
     actions = policies.actions
     owners = {entry.action: entry.owners for entry in actions.catalogue}
-    origins = {name: getattr(actions.origins, name) for name in type(actions.origins).model_fields}
-    owners |= {f"origin:{name}": origin.owners for name, origin in origins.items() if hasattr(origin, "owners")}
+    owners |= {f"origin:{name}": origin.owners for name, origin in _named_origins(actions) if hasattr(origin, "owners")}
     steps = (*policies.retention.plans.high, *policies.retention.plans.medium, *policies.retention.renewal.steps)
-    owners |= {f"role:{role}": (role,) for role in sorted({step.owner_role for step in steps})}
+    owners |= {f"role:{called}": (actions.role_of(called),) for called in sorted({step.owner_role for step in steps})}
     for key, roles in owners.items():
         row: Row = {"owner_key": key}
         for place in _OWNER_PLACES:
             role = roles[place - 1] if place <= len(roles) else None
-            row |= {f"role_{place}": role, f"field_{place}": actions.people.get(role)}
+            row |= {f"role_{place}": role, f"field_{place}": actions.person_of(role)}
         yield row
 
 
 def _priorities(policies: Policies) -> Iterable[Row]:
-    origins = policies.actions.origins
-    for name in type(origins).model_fields:
-        priority = getattr(getattr(origins, name), "priority", None)
-        variants = {"": priority} if isinstance(priority, str) else dict(priority or {})
+    for name, origin in _named_origins(policies.actions):
+        variants = {"": origin.priority} if isinstance(origin.priority, str) else dict(origin.priority)
         for variant, value in variants.items():
             yield {"origin": name, "variant": variant, "priority": value}
 
@@ -276,6 +308,7 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
         "action_levels": _levels,
         "action_modes": _modes,
         "action_catalogue": _catalogue,
+        "action_origins": _origins,
         "action_owners": _owners,
         "action_priorities": _priorities,
         "action_renewal_kinds": _renewal_kinds,

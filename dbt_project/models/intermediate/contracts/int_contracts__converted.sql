@@ -15,7 +15,8 @@ select
     contracts.end_date,
     cast(round(contracts.amount, 2) as decimal(18, 2)) as source_amount,
     coalesce(contracts.currency, run.reporting_currency) as source_currency,
-    {{ in_reporting_currency('contracts.amount', 'contracts.currency') }} as amount
+    {{ in_reporting_currency('contracts.amount', 'contracts.currency') }} as amount,
+    contracts.auto_renew
 from contracts
 cross join run
 {{ rate_join('contracts', 'currency', 'start_date') }}

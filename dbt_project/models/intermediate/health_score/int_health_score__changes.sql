@@ -60,6 +60,7 @@ select
     before.score as before_score,
     before.status as before_status,
     before.tier as before_tier,
+    coalesce(before.final_status, before.status) as before_final_status,
     before.policy_version <> edges.policy_version as policy_changed,
     case when before.policy_version = edges.policy_version then before.score else rescored.score end
         as before_score_under_policy

@@ -15,12 +15,18 @@ score as (
     select * from {{ ref('stg_policy__score_settings') }}
 ),
 
+actions as (
+    select complaint_days from {{ ref('stg_policy__action_settings') }}
+),
+
 windows as (
     select
         {{ window_starts_on('run.as_of_date', 'score.competitive_days') }} as competitive_from,
-        {{ window_starts_on('run.as_of_date', 'score.budget_pressure_days') }} as budget_pressure_from
+        {{ window_starts_on('run.as_of_date', 'score.budget_pressure_days') }} as budget_pressure_from,
+        {{ window_starts_on('run.as_of_date', 'actions.complaint_days') }} as complaints_from
     from run
     cross join score
+    cross join actions
 ),
 
 grouped as (
@@ -57,7 +63,16 @@ select
         end) as int
     ) as open_minor_blockers,
     min(case when grouped.signal_group = 'blocker' and grouped.resolved_on is null then grouped.observed_on end)
-        as blocked_since
+        as blocked_since,
+    cast(
+        count(case
+            when
+                grouped.signal_group = 'executive_complaint'
+                and grouped.resolved_on is null
+                and grouped.observed_on >= windows.complaints_from
+                then 1
+        end) as int
+    ) as open_executive_complaints
 from grouped
 cross join windows
 group by grouped.account_id

@@ -23,6 +23,13 @@ expansion as (
     select tickets_days from {{ ref('stg_policy__expansion_settings') }}
 ),
 
+actions as (
+    select
+        ticket_open_days,
+        incidents_days
+    from {{ ref('stg_policy__action_settings') }}
+),
+
 windows as (
     select
         {{ window_starts_on('run.as_of_date', 'score.ticket_volume_days') }} as ticket_volume_from,
@@ -33,12 +40,15 @@ windows as (
         {{ window_starts_on('run.as_of_date', 'score.escalations_days') }} as escalations_from,
         {{ window_starts_on('run.as_of_date', 'churn.recent_outage_days') }} as outage_from,
         {{ window_starts_on('run.as_of_date', 'retention.incidents_days') }} as incidents_from,
-        {{ window_starts_on('run.as_of_date', 'expansion.tickets_days') }} as expansion_from
+        {{ window_starts_on('run.as_of_date', 'expansion.tickets_days') }} as expansion_from,
+        {{ add_days('run.as_of_date', '-actions.ticket_open_days') }} as waiting_since,
+        {{ window_starts_on('run.as_of_date', 'actions.incidents_days') }} as recent_incidents_from
     from run
     cross join score
     cross join churn
     cross join retention
     cross join expansion
+    cross join actions
 ),
 
 -- A ticket solved before it was made is solved, but says nothing about how long that took.
@@ -84,7 +94,18 @@ select
         as last_urgent_incident_on,
     cast(count(case when timed.created_on >= windows.incidents_from and timed.is_urgent_incident then 1 end) as int)
         as offer_urgent_incidents,
-    cast(count(case when timed.created_on >= windows.expansion_from then 1 end) as int) as expansion_tickets
+    cast(count(case when timed.created_on >= windows.expansion_from then 1 end) as int) as expansion_tickets,
+    cast(
+        count(case
+            when
+                timed.solved_at is null
+                and timed.priority in ('urgent', 'high')
+                and timed.created_on < windows.waiting_since
+                then 1
+        end) as int
+    ) as urgent_or_high_tickets_waiting,
+    cast(count(case when timed.created_on >= windows.recent_incidents_from and timed.is_incident then 1 end) as int)
+        as recent_incidents
 from timed
 cross join windows
 group by timed.account_id

@@ -22,6 +22,10 @@ alerts as (
     select silent_days from {{ ref('stg_policy__alert_settings') }}
 ),
 
+actions as (
+    select login_days from {{ ref('stg_policy__action_settings') }}
+),
+
 windows as (
     select
         {{ window_starts_on('run.as_of_date', 'score.portal_logins_days') }} as portal_logins_from,
@@ -34,11 +38,13 @@ windows as (
         {{ window_before_starts_on('run.as_of_date', 'churn.engagement_decline_days') }} as logins_before_from,
         {{ window_starts_on('run.as_of_date', 'churn.uptime_drop_days') }} as drop_from,
         {{ window_before_starts_on('run.as_of_date', 'churn.uptime_drop_days') }} as drop_before_from,
-        {{ window_starts_on('run.as_of_date', 'alerts.silent_days') }} as silence_from
+        {{ window_starts_on('run.as_of_date', 'alerts.silent_days') }} as silence_from,
+        {{ window_starts_on('run.as_of_date', 'actions.login_days') }} as recent_logins_from
     from run
     cross join score
     cross join churn
     cross join alerts
+    cross join actions
 ),
 
 by_account as (
@@ -112,6 +118,9 @@ by_account as (
                 when usage.usage_date >= windows.silence_from and (usage.logins > 0 or usage.active_users > 0) then 1
             end) as int
         ) as silence_rows_in_use,
+        cast(count(case when usage.usage_date >= windows.recent_logins_from then 1 end) as int) as recent_rows,
+        cast(sum(case when usage.usage_date >= windows.recent_logins_from then usage.logins end) as decimal(26, 6))
+            as recent_logins,
         max(case when usage.usage_date >= windows.services_from then usage.usage_date end) as latest_usage_on,
         max(case when usage.logins > 0 then usage.usage_date end) as last_login_on
     from usage

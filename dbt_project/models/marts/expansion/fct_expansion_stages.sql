@@ -33,7 +33,10 @@ select
     pipeline.potential_arr,
     pipeline.needs_verification,
     pipeline.verified_by,
-    pipeline.reconstructed
+    pipeline.reconstructed,
+    pipeline.justification,
+    stages.reaches_customer,
+    stages.touches_price
 from pipeline
 cross join stages
 cross join run

@@ -76,13 +76,7 @@ judged as (
     select
         scores.*,
         {{ status_of('scores.score', 'cutoffs') }} as status,
-        case
-            when scores.score is null then null
-            when scores.score >= cutoffs.healthy_at_least then 'healthy'
-            when scores.score >= cutoffs.stable_at_least then 'stable'
-            when scores.score >= cutoffs.at_risk_at_least then 'at_risk'
-            else 'critical'
-        end as tier,
+        {{ tier_of('scores.score', 'cutoffs') }} as tier,
         case
             when scores.dimensions_available >= settings.high_confidence_dimensions then 'high'
             when scores.dimensions_available >= settings.medium_confidence_dimensions then 'medium'

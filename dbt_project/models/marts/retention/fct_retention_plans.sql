@@ -71,6 +71,9 @@ planned as (
         steps.owner_role,
         cast(null as {{ type_text() }}) as joined_by,
         steps.audience,
+        steps.reaches_customer,
+        steps.touches_price,
+        cast(null as date) as planned_on,
         run.as_of_date as starts_on,
         {{ add_days('run.as_of_date', 'steps.due_days') }} as due_on,
         false as is_overdue,
@@ -123,6 +126,9 @@ timeline as (
                 then renewing.sponsor_role
         end as joined_by,
         renewing.audience,
+        renewing.reaches_customer,
+        renewing.touches_price,
+        renewing.planned_on,
         greatest(renewing.planned_on, run.as_of_date) as starts_on,
         greatest(renewing.planned_on, run.as_of_date) as due_on,
         renewing.planned_on < run.as_of_date as is_overdue,
@@ -199,6 +205,9 @@ select
     judged.intervention_priority,
     judged.renewal_date,
     judged.days_to_renewal,
-    judged.reconstructed
+    judged.reconstructed,
+    rows_of_all.reaches_customer,
+    rows_of_all.touches_price,
+    rows_of_all.planned_on
 from rows_of_all
 inner join judged on rows_of_all.account_id = judged.account_id

@@ -56,6 +56,27 @@ select
     signals.has_competitive_inquiry,
     signals.has_recent_outage,
     signals.has_engagement_decline,
-    cast(signals.churn_probability as decimal(5, 2)) as churn_probability
+    cast(signals.churn_probability as decimal(5, 2)) as churn_probability,
+    signals.segment_key,
+    signals.ae_name,
+    signals.is_churned,
+    signals.is_scored,
+    cast(signals.acts_on_probability as decimal(5, 2)) as acts_on_probability,
+    signals.status_before,
+    signals.tier_before,
+    signals.final_status_before,
+    signals.final_status_fell,
+    cast(signals.last_written_score as decimal(5, 1)) as last_written_score,
+    signals.written_status,
+    signals.written_tier,
+    cast(signals.planned_activities_soon as int) as planned_activities_soon,
+    cast(signals.completed_activities_recent as int) as completed_activities_recent,
+    cast(signals.days_since_completed_activity as int) as days_since_completed_activity,
+    cast(signals.urgent_or_high_tickets_waiting as int) as urgent_or_high_tickets_waiting,
+    cast(signals.incidents_recent as int) as incidents_recent,
+    cast(signals.logins_recent as decimal(26, 6)) as logins_recent,
+    signals.owner_is_idle,
+    cast(signals.alerts_open as int) as alerts_open,
+    signals.has_open_executive_complaint
 from signals
 cross join run

@@ -4,5 +4,6 @@ select
     account_id,
     score,
     status,
-    tier
+    tier,
+    final_status
 from {{ read_input(source('history', 'account_health')) }}

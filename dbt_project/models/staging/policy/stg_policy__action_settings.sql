@@ -34,7 +34,5 @@ select
     cool_down_enabled,
     cool_down_days,
     budget_enabled,
-    budget_actions,
-    plan_kind,
-    expansion_kind
+    budget_actions
 from {{ read_input(source('policy', 'action_settings')) }}

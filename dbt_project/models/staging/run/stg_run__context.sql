@@ -6,5 +6,6 @@ select
     cadence,
     time_zone,
     reporting_currency,
-    fiscal_year_start_month
+    fiscal_year_start_month,
+    automation_level
 from {{ read_input(source('run', 'context')) }}

@@ -1,0 +1,68 @@
+{{ config(materialized='view') }}
+
+with
+accounts as (
+    select * from {{ ref('fct_account_signals') }}
+),
+
+tickets as (
+    select * from {{ ref('fct_ticket_signals') }}
+),
+
+contracts as (
+    select * from {{ ref('fct_contract_signals') }}
+),
+
+matches as (
+    -- Without rules nothing matches.
+    select
+        account_id,
+        account_id as subject,
+        'account' as subject_kind,
+        cast(null as {{ type_text() }}) as action,
+        cast(null as {{ type_text() }}) as rule,
+        cast(null as {{ type_text() }}) as priority,
+        cast(null as {{ type_text() }}) as rationale,
+        cast(null as {{ type_text() }}) as evidence
+    from accounts
+    where false
+    {% for together in action_rules() %}
+        union all
+        select
+            account_id,
+            {{ together.grain }}_id as subject,
+            '{{ together.grain }}' as subject_kind,
+            '{{ together.action }}' as action,
+            case
+                {% for one in together.cases %}
+                    when {{ one.when }} then '{{ one.rule }}'
+                {% endfor %}
+            end as rule,
+            case
+                {% for one in together.cases %}
+                    when {{ one.when }} then '{{ one.priority }}'
+                {% endfor %}
+            end as priority,
+            case
+                {% for one in together.cases %}
+                    {% for told in together.rules if told.rule == one.rule %}
+                        when {{ one.when }} then {{ rationale_of(told.rationale) }}
+                    {% endfor %}
+                {% endfor %}
+            end as rationale,
+            case
+                {% for one in together.cases %}
+                    {% for told in together.rules if told.rule == one.rule %}
+                        when {{ one.when }} then {{ evidence_of(told.evidence) }}
+                    {% endfor %}
+                {% endfor %}
+            end as evidence
+        from {{ rule_rows(together.grain) }}
+        where
+            {% for one in together.cases %}
+                {{ "or" if not loop.first }} ({{ one.when }})
+            {% endfor %}
+    {% endfor %}
+)
+
+select * from matches
