@@ -6,10 +6,11 @@ Only the columns that the ledger reads, as the published tables have them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,8 +18,6 @@ import pyarrow as pa
 
 from orchestration.policy.load import load_policies
 from orchestration.policy.models import Policies
-from orchestration.publishing.reader import Publication
-from orchestration.publishing.snapshot import publish_snapshot
 from orchestration.settings import PROJECT_ROOT
 
 Row = dict[str, Any]
@@ -90,38 +89,52 @@ def alert(alert_id: str, kind: str = "urgent_ticket", **more: Any) -> Row:
     } | more
 
 
-def publish(
-    folder: Path,
+@dataclass(frozen=True)
+class Manifest:
+    """What the ledger asks of a publication's manifest."""
+
+    as_of_date: date
+    run_id: str
+    tables: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Published:
+    """As much of a publication as the ledger reads, without files."""
+
+    connection: duckdb.DuckDBPyConnection
+    manifest: Manifest
+
+
+@contextmanager
+def published(
     actions: Iterable[Row] = (),
     alerts: Iterable[Row] = (),
     scores: dict[str, str] | None = None,
     as_of: date = AS_OF,
-) -> Path:
-    """Publish these rows as the current publication of `folder`, and give it back."""
-    number = next(_runs)
-    health = [{"account_id": name, "score": Decimal(score)} for name, score in (scores or {}).items()]
+) -> Iterator[Published]:
+    """A publication of these rows."""
     with duckdb.connect() as con:
-        con.execute("create schema published")
-        made = {"recommended_actions": (ACTIONS, actions), "alerts": (ALERTS, alerts)}
-        made["account_health"] = (HEALTH, health)
-        for name, (schema, rows) in made.items():
-            con.register("rows", pa.Table.from_pylist(list(rows), schema=schema))
-            con.execute(f"create table published.{name} as select *, 'run{number:05d}' as run_id from rows")
-        publish_snapshot(
-            con,
-            folder,
-            run_id=f"run{number:05d}",
-            as_of=as_of,
-            policy_version="p1",
-            published_at=datetime(2026, 7, 1) + timedelta(seconds=number),
-            keys={"recommended_actions": ["action_id"], "alerts": ["alert_id"], "account_health": ["account_id"]},
-        )
-    return folder
+        made = tables(con, actions, alerts, scores)
+        yield Published(con, Manifest(as_of, f"run{next(_runs):05d}", frozenset(made)))
 
 
-def current(folder: Path) -> Publication:
-    """The current publication of `folder`, open."""
-    return Publication.open(folder)
+def tables(
+    con: duckdb.DuckDBPyConnection,
+    actions: Iterable[Row] = (),
+    alerts: Iterable[Row] = (),
+    scores: dict[str, str] | None = None,
+    run_id: str = "run",
+) -> list[str]:
+    """Make the published tables in `con`; gives their names."""
+    con.execute("create schema published")
+    health = [{"account_id": name, "score": Decimal(score)} for name, score in (scores or {}).items()]
+    made = {"recommended_actions": (ACTIONS, actions), "alerts": (ALERTS, alerts), "account_health": (HEALTH, health)}
+    for name, (schema, rows) in made.items():
+        con.register("rows", pa.Table.from_pylist(list(rows), schema=schema))
+        con.execute(f"create table published.{name} as select *, '{run_id}' as run_id from rows")
+        con.unregister("rows")
+    return list(made)
 
 
 PEOPLE = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,14 +12,13 @@ from orchestration.actions.store import Store
 from orchestration.actions.sync import TakenIn, take_in
 from orchestration.actions.tables import actions, alert_entries, alerts, notices, transitions
 from orchestration.policy.models import Policies
-from tests.support.ledger import AS_OF, NOW, Row, current, publish
+from tests.support.ledger import AS_OF, NOW, Row, published
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def take(
     store: Store,
-    folder: Path,
     rules: Policies,
     *rows: Row,
     alerts: tuple[Row, ...] = (),
@@ -28,8 +26,8 @@ def take(
     as_of: date = AS_OF,
     now: datetime = NOW,
 ) -> TakenIn | None:
-    """Publish rows and take the publication in."""
-    with current(publish(folder / "published", rows, alerts, scores, as_of)) as publication:
+    """Take a publication of these rows in."""
+    with published(rows, alerts, scores, as_of) as publication:
         return take_in(store, publication, rules, now)
 
 
