@@ -14,6 +14,7 @@ from rich.console import Console
 from orchestration.cli.shared import (
     FAILED,
     HomeOption,
+    Level,
     PoliciesOption,
     not_understood,
     policies_of,
@@ -51,6 +52,57 @@ def explain(
         raise typer.Exit(FAILED) from None
     # A page is wide where nobody sees its edges.
     show_brief(Console(width=None if sys.stdout.isatty() else 160), facts)
+
+
+@app.command()
+def simulate(
+    account: Annotated[
+        str | None, typer.Argument(help="A real account (id or name), an example, or what a typed one is called.")
+    ] = None,
+    level: Annotated[
+        Level | None, typer.Option(help="Level of automation. Default: that of the last run, else the policy's.")
+    ] = None,
+    segment: Annotated[str | None, typer.Option(help="Typed: smb, mid_market or enterprise.")] = None,
+    lifecycle: Annotated[str | None, typer.Option(help="Typed: onboarding, active, renewal or churned.")] = None,
+    days_to_renewal: Annotated[int | None, typer.Option(help="Typed: days to its renewal.")] = None,
+    usage_trend: Annotated[str | None, typer.Option(help="Typed: declining, stable or growing.")] = None,
+    adoption: Annotated[str | None, typer.Option(help="Typed: low, medium or high.")] = None,
+    open_issues: Annotated[int | None, typer.Option(help="Typed: open tickets.")] = None,
+    urgent_issues: Annotated[int | None, typer.Option(help="Typed: urgent ones among them.")] = None,
+    csat: Annotated[str | None, typer.Option(help="Typed: 1 to 5.")] = None,
+    blocker: Annotated[str | None, typer.Option(help="Typed: none, minor or major.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Typed: the date. Default: today.")
+    ] = None,
+    home: HomeOption = None,
+    policies: PoliciesOption = None,
+) -> None:
+    """What one account is like and which actions follow at a level of automation, by the batch's own models."""
+    from orchestration.whatif.show import show_simulation
+    from orchestration.whatif.simulate import SimulationError, simulation
+
+    settings = settings_of(home=home, policies=policies)
+    rules = policies_of(settings)
+    typed = {
+        "segment": segment,
+        "lifecycle": lifecycle,
+        "days_to_renewal": days_to_renewal,
+        "usage_trend": usage_trend,
+        "adoption": adoption,
+        "open_issues": open_issues,
+        "urgent_issues": urgent_issues,
+        "csat": csat,
+        "blocker": blocker,
+    }
+    given = {name: value for name, value in typed.items() if value is not None}
+    day = as_of.date() if as_of else today(settings)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    try:
+        with console.status("compiling the models and running them"):
+            facts = simulation(settings, rules, account, given, day, level.value if level else None)
+    except SimulationError as error:
+        not_understood(str(error))
+    show_simulation(console, facts)
 
 
 @app.command()

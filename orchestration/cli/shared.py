@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo
@@ -24,6 +25,14 @@ HomeOption = Annotated[
 PoliciesOption = Annotated[
     Path | None, typer.Option(help="Folder with the policy files. Default: the project's policies folder.")
 ]
+
+
+class Level(StrEnum):
+    """How much runs by itself."""
+
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
 
 
 def not_understood(words: str) -> NoReturn:

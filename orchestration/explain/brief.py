@@ -15,6 +15,7 @@ from rich.table import Table
 from orchestration.explain.facts import Facts, Row
 
 _STATUS = {"GREEN": "green", "YELLOW": "yellow", "RED": "red"}
+_MODE = {"auto": "green", "approve": "yellow", "recommend": "cyan", "suppress": "dim"}
 _SEVERITY = {"high": "red", "medium": "yellow", "low": "cyan"}
 _FACTORS = ("leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage", "engagement_decline")
 _CRITERIA = (
@@ -46,6 +47,7 @@ def show_brief(console: Console, facts: Facts) -> None:
         _decisions(facts.decisions),
         _expansion(facts.expansion),
         _candidates(facts.candidates),
+        _actions(facts.actions),
         _sources(facts.sources),
     ):
         if table.row_count:
@@ -53,6 +55,17 @@ def show_brief(console: Console, facts: Facts) -> None:
     if not facts.is_whole:
         console.print("[dim]Of that date only score and churn are kept; its publication is gone.[/]")
     console.print(f"[dim]{escape(_origin(facts))}[/]")
+
+
+def show_assessment(console: Console, facts: Facts) -> None:
+    """What the account is like, the baseline score field by field, and the actions that follow."""
+    console.print(_head(facts), _baseline_fields(facts.health))
+    if facts.themes:
+        console.print(_themes(facts.themes))
+    if facts.churn:
+        console.print(_churn(facts.churn))
+    actions = _actions(facts.actions)
+    console.print(actions if actions.row_count else "No action follows.")
 
 
 # The head
@@ -128,6 +141,19 @@ def _baseline(health: Row) -> str:
     ]
     text = f"Baseline {health['baseline_points']} ({health['baseline_label']})"
     return f"{text}: {', '.join(counted)}" if counted else text
+
+
+def _baseline_fields(health: Row) -> Table:
+    table = _table("Baseline score", "field", right=("value", "points"))
+    for key in health:
+        if key.startswith("baseline_") and key.endswith("_points") and key != "baseline_points":
+            field = key.removesuffix("_points")
+            value = health[field]
+            shown = _number(value) if isinstance(value, Decimal | int) else escape(str(value or "–"))
+            table.add_row(_words(field.removeprefix("baseline_")), shown, str(health[key]))
+    table.add_section()
+    table.add_row(f"[bold]{escape(health['baseline_label'])}[/]", "", f"[bold]{health['baseline_points']}[/]")
+    return table
 
 
 def _renewal(health: Row) -> str:
@@ -281,6 +307,16 @@ def _candidates(candidates: Sequence[Row]) -> Table:
     for row in candidates:
         cells = (row["product"], _words(row["milestone"]), row["flag_reason"], row["near_miss"] or "")
         table.add_row(_words(row["status"]), str(row["due_date"]), *map(escape, cells))
+    return table
+
+
+def _actions(actions: Sequence[Row]) -> Table:
+    table = _table("Actions", "priority", "mode", "action", "who", "due", "why")
+    for row in actions:
+        mode = f"[{_MODE.get(row['mode'], 'default')}]{row['mode']}[/]"
+        why = "\n".join(filter(None, (row["rationale"], row["guards"])))
+        who = row["owner"] or row["owner_role"]
+        table.add_row(row["priority"], mode, *map(escape, (row["title"], who, str(row["due_on"]), why)))
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -39,6 +39,7 @@ class Facts:
     decisions: Sequence[Row] = ()
     expansion: Sequence[Row] = ()
     candidates: Sequence[Row] = ()
+    actions: Sequence[Row] = ()
     sources: Sequence[Row] = ()
 
 
@@ -52,7 +53,9 @@ def facts_of(published_dir: Path, text: str, as_of: date | None, legal_forms: Se
         if HISTORY not in publication.manifest.tables:
             raise PublishingError("this publication is older than the scores; run `account-health refresh`")
         if as_of is None or publication.manifest.as_of_date == as_of:
-            return _whole(publication, find_account(publication, text, legal_forms).account_id)
+            account = find_account(publication, text, legal_forms).account_id
+            snapshot = publication.snapshot.snapshot_id
+            return whole_facts(publication.rows, account, snapshot, publication.manifest.published_at)
         return _from_history(publication, text, as_of, legal_forms)
 
 
@@ -68,14 +71,17 @@ def _opened(published_dir: Path, folder: Path | None) -> Iterator[Publication]:
         yield publication
 
 
-def _whole(publication: Publication, account: str) -> Facts:
+def whole_facts(
+    query: Callable[[str, Sequence[Any]], list[Row]], account_id: str, snapshot_id: str, published_at: datetime
+) -> Facts:
+    """All facts of an account, from whatever answers a query with rows of published tables."""
+
     def rows(table: str, order: str) -> list[Row]:
-        query = f"select * from {table} where account_id = ? order by {order}"  # noqa: S608 - names of our own
-        return publication.rows(query, [account])
+        return query(f"select * from {table} where account_id = ? order by {order}", [account_id])  # noqa: S608 - our own
 
     return Facts(
-        publication.snapshot.snapshot_id,
-        publication.manifest.published_at,
+        snapshot_id,
+        published_at,
         is_whole=True,
         health=rows("account_health", "account_id")[0],
         churn=next(iter(rows("account_churn", "account_id")), None),
@@ -86,7 +92,8 @@ def _whole(publication: Publication, account: str) -> Facts:
         decisions=rows("executive_decisions", '"rank"'),
         expansion=rows("expansion_pipeline", "type_rank"),
         candidates=rows("health_check_candidates", '"rank"'),
-        sources=publication.rows("select * from source_freshness order by is_present desc, stream"),
+        actions=rows("recommended_actions", "priority, due_on, action_id"),
+        sources=query("select * from source_freshness order by is_present desc, stream", []),
     )
 
 

@@ -110,13 +110,15 @@ class Simulator(PolicyFile):
 
     words: Words = setting("What words mean.", "words")
     neutral: Neutral = setting("The account that typed facts are laid over.", "facts")
+    ordinary: TypedAccount = setting("The facts of a typed account that aren't typed.", "facts")
     examples: tuple[TypedAccount, ...] = setting("Accounts to pick from.", "accounts")
 
     def lint(self) -> Iterator[Finding]:
         yield from repeated(("examples",), [example.name for example in self.examples])
-        for place, example in enumerate(self.examples):
-            for finding in wrong_facts(example, self.words):
-                yield Finding(("examples", place, *finding.path), finding.found, finding.expected, finding.hint)
+        accounts = {("ordinary",): self.ordinary} | {("examples", n): one for n, one in enumerate(self.examples)}
+        for path, account in accounts.items():
+            for finding in wrong_facts(account, self.words):
+                yield Finding((*path, *finding.path), finding.found, finding.expected, finding.hint)
 
     def example(self, name: str) -> TypedAccount | None:
         """The example of that name, in any case; None where there is none."""

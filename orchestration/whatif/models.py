@@ -18,6 +18,10 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.policy.models import Policies
+from orchestration.policy.tables.actions import rules_text
+from orchestration.settings import Settings
+
 # Stands in the compiled SQL where the folder of the inputs goes.
 _INPUTS = "/the-inputs-of-a-run"
 _DATABASE = ":memory:"
@@ -88,6 +92,11 @@ class CompiledModels:
     def of_schema(self, schema: str) -> list[str]:
         """The names of the models of a layer."""
         return [name for name, model in self.models.items() if model.schema == schema]
+
+
+def models_of(settings: Settings, policies: Policies) -> CompiledModels:
+    """The models as a refresh under these policies would run them on DuckDB; raises ModelsError."""
+    return compile_models(settings.dbt_project, {"ACCOUNT_HEALTH_ACTION_RULES": rules_text(policies, "duckdb")})
 
 
 def compile_models(project: Path, environment: Mapping[str, str]) -> CompiledModels:
