@@ -38,7 +38,7 @@ class Backtest(PolicyFile):
     horizons_days: Annotated[tuple[WindowDays, ...], Field(min_length=1)] = setting(
         "Whether an account left is looked at so many days after it was scored.", "days"
     )
-    months: Annotated[int, Field(strict=True, ge=1, le=240)] = setting(
+    months: Annotated[int, Field(strict=True, ge=1, le=60)] = setting(
         "Scores of so many calendar months before this one count.", "months"
     )
     reconstructed_too: Flag = setting(

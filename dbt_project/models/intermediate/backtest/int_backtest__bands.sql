@@ -45,13 +45,13 @@ weighed as (
 -- the least means (isotonic regression). A band without accounts takes part in its neighbours' runs only.
 runs as (
     select
-        first.band as first_band,
-        last.band as last_band,
+        low_end.band as first_band,
+        high_end.band as last_band,
         {{ divide_exact('sum(weighed.points)', 'sum(weighed.weight)') }} as mean_pct
-    from bands as first
-    inner join bands as last on first.band <= last.band
-    inner join weighed on first.band <= weighed.band and last.band >= weighed.band
-    group by first.band, last.band
+    from bands as low_end
+    inner join bands as high_end on low_end.band <= high_end.band
+    inner join weighed on low_end.band <= weighed.band and high_end.band >= weighed.band
+    group by low_end.band, high_end.band
 ),
 
 least_means as (

@@ -79,7 +79,8 @@ varied as (
                     greatest(cast(wins_squared as double) / (4 * k * k) - c * area * area, 0) / (c * (c - 1))
                     + greatest(cast(losses_squared as double) / (4 * c * c) - k * area * area, 0) / (k * (k - 1))
         end as variance,
-        least(c, k) as fewer
+        least(c, k) as fewer,
+        sqrt(greatest(brier_square - brier * brier, 0) / n) as brier_error
     from measured
 )
 
@@ -104,16 +105,14 @@ select
         ) }}
     end as auc_high,
     {{ reported('varied.brier', places=6) }} as brier,
-    {{ reported(
-        'greatest(varied.brier - settings.z * sqrt(greatest(varied.brier_square - varied.brier * varied.brier, 0)'
-        ~ ' / varied.n), 0)',
-        places=6
-    ) }} as brier_low,
-    {{ reported(
-        'least(varied.brier + settings.z * sqrt(greatest(varied.brier_square - varied.brier * varied.brier, 0)'
-        ~ ' / varied.n), 1)',
-        places=6
-    ) }} as brier_high,
+    case
+        when varied.brier is not null
+            then {{ reported('greatest(varied.brier - settings.z * varied.brier_error, 0)', places=6) }}
+    end as brier_low,
+    case
+        when varied.brier is not null
+            then {{ reported('least(varied.brier + settings.z * varied.brier_error, 1)', places=6) }}
+    end as brier_high,
     {{ reported('varied.c * varied.k / (varied.n * varied.n)', places=6) }} as brier_of_base_rate,
     case
         when varied.c > 0 and varied.k > 0
