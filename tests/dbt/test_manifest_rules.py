@@ -90,6 +90,8 @@ MUST_HAVE = {
         "fiscal_quarter segment owner_name sent answered response_rate answers promoters passives detractors nps nps_low"
         " nps_high"
     ),
+    "portfolio_summary": "section item rank figure unit previous_figure arrow text",
+    "success_metrics": "name baseline target value n period unit reason",
     "feed_sales": (
         "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type is_handed_off"
         " renewal_date renewal_quarter expected_churned_arr expected_retained_arr arr"

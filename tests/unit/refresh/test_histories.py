@@ -18,13 +18,22 @@ from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import TableDescription
 from orchestration.refresh import histories
 from orchestration.refresh.freeze import before
-from orchestration.refresh.histories import HISTORIES, READS, PublishedHistories, Read, earlier_files, keep
+from orchestration.refresh.histories import HISTORIES, READS, History, PublishedHistories, Read, earlier_files, keep
 from orchestration.refresh.run import Run
 from orchestration.settings import PROJECT_ROOT, Settings
 
 AS_OF = date(2026, 6, 30)
 POLICIES = load_policies(PROJECT_ROOT / "policies")
-KEYS = {name: ["issue_id"] if name == "hygiene_issues" else ["account_id"] for name in HISTORIES}
+
+
+def key_of(history: History) -> str:
+    """A column that tells its rows apart here: the account, or the first one that is no date."""
+    kept = history.kept or ("account_id",)
+    by_account = "account_id" in kept and history.table != "hygiene_issues"
+    return "account_id" if by_account else next(column for column in kept if column != "as_of_date")
+
+
+KEYS = {name: [key_of(history)] for name, history in HISTORIES.items()}
 
 
 def columns(name: str) -> list[str]:

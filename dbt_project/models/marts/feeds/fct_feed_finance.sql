@@ -85,8 +85,12 @@ select
     end as billing_evidence,
     health.tier,
     standing.arr,
-    case when health.tier is not null then cast(case when health.tier in ('at_risk', 'critical') then standing.arr else 0 end as decimal(18, 2)) end
-        as at_risk_arr,
+    cast(
+        case
+            when health.tier in ('at_risk', 'critical') then standing.arr
+            when health.tier is not null then 0
+        end as decimal(18, 2)
+    ) as at_risk_arr,
     churn.acts_on_probability as churn_probability,
     churn.expected_loss as expected_churned_arr,
     churn.lifetime_value,
