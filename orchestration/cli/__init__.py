@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from orchestration.cli import accounts, policies, runs
+from orchestration.cli import accounts, ledger, policies, runs
 
 app = typer.Typer(
     name="account-health",
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(runs.app)
 app.add_typer(accounts.app)
+app.add_typer(ledger.actions_app, name="actions")
+app.add_typer(ledger.alerts_app, name="alerts")
 app.add_typer(policies.app, name="policies")
 
 

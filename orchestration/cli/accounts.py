@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -20,6 +19,7 @@ from orchestration.cli.shared import (
     policies_of,
     settings_of,
     today,
+    user,
 )
 from orchestration.settings import Settings
 
@@ -132,7 +132,7 @@ def call(
                 raise calls.CallError("--withdraw takes the call back as it is, so it goes without status and --until")
             if not _is_called(settings, found.account_id, today, rules.calendar.time_zone):
                 raise calls.CallError(f"there is no call for {found.account_name} that could be taken back")
-            made = calls.new_call(found, calls.WITHDRAWN, reason or "Taken back", by or _user(), today, now)
+            made = calls.new_call(found, calls.WITHDRAWN, reason or "Taken back", by or user(), today, now)
         else:
             if until is None:
                 raise calls.CallError("a call needs its last day: --until YYYY-MM-DD")
@@ -140,7 +140,7 @@ def call(
                 found,
                 calls.checked_status(calls.checked_text(status, "status")),
                 calls.checked_text(reason, "reason: --reason TEXT"),
-                calls.checked_text(by or _user(), "name: --by NAME"),
+                calls.checked_text(by or user(), "name: --by NAME"),
                 calls.checked_until(until.date(), today, rules.health_score.csm_calls.most_days),
                 now,
             )
@@ -198,10 +198,3 @@ def _is_called(settings: Settings, account_id: str, today: date, zone: str) -> b
                 "select 1 as one from account_health where account_id = ? and csm_status is not null", [account_id]
             )
         )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""

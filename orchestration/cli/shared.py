@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from datetime import date, datetime
 from enum import StrEnum
@@ -39,6 +40,14 @@ def not_understood(words: str) -> NoReturn:
     """End the command: it asked for something that there is not."""
     typer.echo(words, err=True)
     raise typer.Exit(NOT_UNDERSTOOD) from None
+
+
+def user() -> str:
+    """The user of this machine; nothing where it doesn't say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def today(settings: Settings) -> date:

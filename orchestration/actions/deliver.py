@@ -1,0 +1,45 @@
+"""One round of what time brings: deadlines of actions, clocks of alerts, then the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.actions.clocks import Ticked, tick
+from orchestration.actions.connectors.build import build_connectors
+from orchestration.actions.store import Store, utc_now
+from orchestration.actions.sync import tend
+from orchestration.actions.worker import Worked, Worker
+from orchestration.policy.models import Policies
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a round did."""
+
+    woken: int
+    expired: int
+    ticked: Ticked
+    worked: Worked
+
+    def words(self) -> str:
+        """It in a line."""
+        told = [
+            f"{self.woken} put off until now",
+            f"{self.expired} expired",
+            f"{self.ticked.escalated} alerts escalated",
+            self.worked.words(),
+        ]
+        return ", ".join(told)
+
+
+def deliver(
+    store: Store, settings: Settings, policies: Policies, at_most: int | None = None, now: datetime | None = None
+) -> Delivered:
+    """Do one round as of now; raises SetUpError for a connector that lacks its secret."""
+    moment = now or utc_now()
+    worker = Worker(store, build_connectors(policies.connectors, settings), policies, lambda: now or utc_now())
+    woken, expired = tend(store, policies, moment)
+    ticked = tick(store, policies, moment)
+    return Delivered(woken, expired, ticked, worker.run(at_most))
