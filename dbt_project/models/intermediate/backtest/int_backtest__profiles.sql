@@ -1,24 +1,16 @@
-{%- set said = [
-    'score', 'status', 'churn_probability', 'churn_probability_calibrated', 'renewal'
-] + churn_factor_names() -%}
+{%- set said = ['status', 'renewal'] + churn_factor_names() -%}
 with
-counted as (
-    select
-        horizon_days,
-        {{ said | join(',\n        ') }},
-        outcome,
-        count(*) as accounts
-    from {{ ref('int_backtest__outcomes') }}
-    group by
-        horizon_days,
-        {{ said | join(',\n        ') }},
-        outcome
+outcomes as (
+    select * from {{ ref('int_backtest__outcomes') }}
 )
 
 select
-    {{ text_key(['horizon_days', 'outcome'] + said) }} as profile_id,
     horizon_days,
     {{ said | join(',\n    ') }},
     outcome,
-    accounts
-from counted
+    count(*) as accounts
+from outcomes
+group by
+    horizon_days,
+    {{ said | join(',\n    ') }},
+    outcome

@@ -1,53 +1,33 @@
 with
-profiles as (
-    select
-        *,
-        case when outcome = 'left' then accounts else 0 end as churned
-    from {{ ref('int_backtest__profiles') }}
+outcomes as (
+    select * from {{ ref('int_backtest__outcomes') }}
     where outcome in ('left', 'stayed')
 ),
 
 -- The less the score, the greater the risk.
-predictions as (
+counted as (
     select
         horizon_days,
         'score' as predictor,
         cast(score as decimal(5, 2)) as value,
         cast(-score as decimal(5, 2)) as risk,
-        accounts,
-        churned
-    from profiles
-    union all
-    select
-        horizon_days,
-        'churn_probability' as predictor,
-        churn_probability as value,
-        churn_probability as risk,
-        accounts,
-        churned
-    from profiles
-    union all
-    select
-        horizon_days,
-        'churn_probability_calibrated' as predictor,
-        churn_probability_calibrated as value,
-        churn_probability_calibrated as risk,
-        accounts,
-        churned
-    from profiles
-    where churn_probability_calibrated is not null
-),
-
-counted as (
-    select
-        horizon_days,
-        predictor,
-        value,
-        risk,
-        sum(accounts) as accounts,
-        sum(churned) as churned
-    from predictions
-    group by horizon_days, predictor, value, risk
+        count(*) as accounts,
+        count(case when outcome = 'left' then 1 end) as churned
+    from outcomes
+    group by horizon_days, score
+    {% for probability in ['churn_probability', 'churn_probability_calibrated'] %}
+        union all
+        select
+            horizon_days,
+            '{{ probability }}' as predictor,
+            {{ probability }} as value,
+            {{ probability }} as risk,
+            count(*) as accounts,
+            count(case when outcome = 'left' then 1 end) as churned
+        from outcomes
+        where {{ probability }} is not null
+        group by horizon_days, {{ probability }}
+    {% endfor %}
 ),
 
 above as (
