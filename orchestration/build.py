@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration.dbt import dbt_runner, ensure_manifest
 from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.check import published_checks, raw_checks
+from orchestration.defs.deliver import deliver_job, deliver_sensor, ledger_asset
 from orchestration.defs.extract import extract_assets
 from orchestration.defs.jobs import failure_sensor, refresh_jobs, refresh_schedules
 from orchestration.defs.model import model_assets
@@ -39,16 +40,18 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
     manifest = ensure_manifest(settings)
     partitions = as_of_partitions(settings, time_zone, also=as_of)
     jobs = refresh_jobs()
+    delivery = deliver_job(settings)
     return dg.Definitions(
         assets=[
             *extract_assets(settings, partitions, progress),
             *model_assets(settings, manifest, partitions, progress),
             *publish_assets(settings, manifest, partitions, progress),
+            ledger_asset(settings, partitions, progress),
         ],
         asset_checks=[raw_checks(settings, progress), published_checks(settings, progress)],
-        jobs=jobs,
+        jobs=[*jobs, delivery],
         schedules=refresh_schedules(jobs, time_zone),
-        sensors=[failure_sensor(settings)],
+        sensors=[failure_sensor(settings), deliver_sensor(settings, delivery)],
         resources={"dbt": dbt_runner(settings)},
         # Steps that start a process each would import Dagster and Great Expectations a dozen times over.
         executor=dg.in_process_executor,

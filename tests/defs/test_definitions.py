@@ -24,6 +24,7 @@ LAYERS = {
     "marts": "marts",
     "published": "published",
     "publication": "publication",
+    "operations": "operations",
 }
 
 

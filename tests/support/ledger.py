@@ -9,8 +9,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,6 +19,7 @@ import pyarrow as pa
 
 from orchestration.policy.load import load_policies
 from orchestration.policy.models import Policies
+from orchestration.publishing.snapshot import publish_snapshot
 from orchestration.settings import PROJECT_ROOT
 
 Row = dict[str, Any]
@@ -162,3 +164,19 @@ def _merged(base: Any, over: Any) -> Any:
     if isinstance(base, dict) and isinstance(over, dict):
         return base | {key: _merged(base.get(key), value) for key, value in over.items()}
     return over
+
+
+def publish(folder: Path, *rows: Row, alerts: Iterable[Row] = (), as_of: date = AS_OF) -> None:
+    """Publish these rows as a real publication in `folder`."""
+    number = next(_runs)
+    with duckdb.connect() as con:
+        made = tables(con, rows, alerts, {"a": "71.3"}, run_id=f"run{number:05d}")
+        publish_snapshot(
+            con,
+            folder,
+            run_id=f"run{number:05d}",
+            as_of=as_of,
+            policy_version="p1",
+            published_at=datetime(2026, 7, 1) + timedelta(seconds=number),
+            tables=made,
+        )
