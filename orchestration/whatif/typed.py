@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from orchestration.policy.simulator import Neutral, Simulator, TypedAccount
+from orchestration.sources.streams import STREAMS
 
 Row = dict[str, Any]
 
@@ -53,7 +54,9 @@ class _Maker:
         return self.ends_on - timedelta(days=self.term_days - 1)
 
 
-def rows_of(account: TypedAccount, simulator: Simulator, as_of: date) -> dict[str, list[Row]]:
+def rows_of(
+    account: TypedAccount, simulator: Simulator, as_of: date, account_id: str = ACCOUNT_ID
+) -> dict[str, list[Row]]:
     """The rows of every stream that the account needs; raises KeyError for a word that the policy doesn't know."""
     maker = _Maker(
         account,
@@ -74,7 +77,13 @@ def rows_of(account: TypedAccount, simulator: Simulator, as_of: date) -> dict[st
         "survey_responses": _survey_responses,
         "invoices": _invoices,
     }
-    return {stream: [{"account_id": ACCOUNT_ID} | row for row in make(maker)] for stream, make in makers.items()}
+    return {stream: [_named(stream, row, account_id) for row in make(maker)] for stream, make in makers.items()}
+
+
+def _named(stream: str, row: Row, account_id: str) -> Row:
+    """The row with its account, and its key told apart from those of other accounts."""
+    keys = {key: f"{account_id}-{row[key]}" for key in STREAMS[stream].key if key in row and key != "usage_date"}
+    return {"account_id": account_id} | row | keys
 
 
 def _accounts(maker: _Maker) -> Iterator[Row]:

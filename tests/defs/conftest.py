@@ -1,4 +1,4 @@
-"""One company and one home with three publications, which all tests of the definitions share and none may change."""
+"""One company and one home with two publications, which all tests of the definitions share and none may change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from orchestration.demo import write_demo
 from tests.defs.refreshes import AS_OF, Home, Refresh
 
-BEFORE, LONG_BEFORE = date(2026, 6, 29), date(2026, 6, 28)
+BEFORE = date(2026, 6, 29)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, drop: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def backfilled(home: Home) -> dict[date, Refresh]:
-    """Three as-ofs, as a backfill may run them: two in order, then one from before both."""
-    return {as_of: home.refresh(as_of) for as_of in (BEFORE, AS_OF, LONG_BEFORE)}
+    """Two as-ofs, as a backfill may run them: the newest, then one from before it."""
+    return {as_of: home.refresh(as_of) for as_of in (AS_OF, BEFORE)}
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from orchestration.dbt import DbtRunner
 from orchestration.publishing.reader import Publication
 from orchestration.sources.streams import STREAMS
-from tests.defs.conftest import BEFORE, LONG_BEFORE
+from tests.defs.conftest import BEFORE
 from tests.defs.refreshes import AS_OF, QUIET, Home, Refresh, blanked, changed, copy_of, values
 
 GATED = {"freeze_inputs", "models", "check_published", "publication__snapshot", "publication__bi_file"}
@@ -134,12 +134,12 @@ def test_a_backfill_publishes_every_date_and_the_newest_stays_current(
 ) -> None:
     assert all(refresh.success for refresh in backfilled.values())
     # The newest stands there twice: again with the history that the last one added.
-    assert [made.manifest.as_of_date for made in home.snapshots] == [LONG_BEFORE, BEFORE, AS_OF, AS_OF]
+    assert [made.manifest.as_of_date for made in home.snapshots] == [BEFORE, AS_OF, AS_OF]
     assert home.current is not None
     assert home.current.manifest.as_of_date == AS_OF
     assert home.current.manifest.run_id == backfilled[AS_OF].result.run_id
-    assert backfilled[LONG_BEFORE].metadata("publication", "snapshot")["is current"] is False
-    assert backfilled[LONG_BEFORE].metadata("publication", "bi_file")["replaced"] is True
+    assert backfilled[BEFORE].metadata("publication", "snapshot")["is current"] is False
+    assert backfilled[BEFORE].metadata("publication", "bi_file")["replaced"] is True
 
 
 def test_a_backfill_in_any_order_ends_with_all_its_dates_in_the_histories(
@@ -147,11 +147,11 @@ def test_a_backfill_in_any_order_ends_with_all_its_dates_in_the_histories(
 ) -> None:
     for history in ("account_health_history", "account_churn_history", "score_audit"):
         found = rows(home, f"select as_of_date, count(distinct run_id) as runs from {history} group by 1 order by 1")
-        assert [row["as_of_date"] for row in found] == [LONG_BEFORE, BEFORE, AS_OF], history
+        assert [row["as_of_date"] for row in found] == [BEFORE, AS_OF], history
         assert {row["runs"] for row in found} == {1}, history
     with duckdb.connect(home.settings.published_path / "account_health.duckdb", read_only=True) as con:
         days = con.execute("select count(distinct as_of_date) from published.account_health_history").fetchall()
-    assert days == [(3,)]
+    assert days == [(2,)]
 
 
 def test_the_newest_date_of_a_history_is_the_current_table(home: Home, refreshed: Refresh) -> None:

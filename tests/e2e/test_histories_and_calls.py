@@ -47,8 +47,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = csv.writer(file)
         lines.writerow(["call_id", "account", "status", "reason", "called_by", "called_at", "expires_on"])
         lines.writerow(["F1", second["account_name"], "Yellow", "Heard it", "Di", "2026-05-30 10:00", "2026-07-31"])
+    before = rows(home, "select * from account_health order by account_id")
     outcome = run("refresh", "--drop", str(drop), "--as-of", str(EARLIER), "--home", str(home))
     assert outcome.exit_code == 0, outcome.output
+    assert "stands beside" in outcome.output
+    assert rows(home, "select * from account_health order by account_id") == before != []
     return home
 
 
