@@ -28,3 +28,29 @@
         ~ k ~ ' * (' ~ n ~ ' - ' ~ k ~ ') / ' ~ n ~ ' + ' ~ zz ~ ' / 4, 0))) / (' ~ n ~ ' + ' ~ zz ~ ')))'
     ) }} end
 {%- endmacro %}
+
+{# The mean of numbers given as their sum and how many there are. #}
+{% macro mean_of_sums(sum, count) -%}
+    cast({{ divide_exact(sum, count) }} as decimal(18, 6))
+{%- endmacro %}
+
+{#
+  The interval of a mean, from the sum of the numbers, that of their squares and how many there are. Null where there
+  are fewer than two: one number says nothing of how far they lie apart.
+#}
+{% macro mean_low(sum, squares, count, z) -%}
+    {{ _mean_interval(sum, squares, count, z, '-') }}
+{%- endmacro %}
+
+{% macro mean_high(sum, squares, count, z) -%}
+    {{ _mean_interval(sum, squares, count, z, '+') }}
+{%- endmacro %}
+
+{% macro _mean_interval(sum, squares, count, z, sign) -%}
+    {%- set n -%} cast({{ count }} as double) {%- endset -%}
+    {%- set s -%} cast({{ sum }} as double) {%- endset -%}
+    case when {{ count }} > 1 then {{ reported(
+        s ~ ' / ' ~ n ~ ' ' ~ sign ~ ' cast(' ~ z ~ ' as double) * sqrt(greatest(0, (cast(' ~ squares ~ ' as double) - '
+        ~ s ~ ' * ' ~ s ~ ' / ' ~ n ~ ') / (' ~ n ~ ' - 1) / ' ~ n ~ '))'
+    ) }} end
+{%- endmacro %}

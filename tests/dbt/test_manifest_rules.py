@@ -86,6 +86,16 @@ MUST_HAVE = {
     "alert_totals": "alert conditions raised_today open_alerts breached",
     "survey_queue": "account_id kind survey_type subject due_on sent_on reason held_back",
     "survey_steps": "survey_id step account_id answer_group owner_role due_at",
+    "at_risk_accounts": (
+        "account_id tier at_risk_since weeks_at_risk phase score_trend fell_first pain_points renewal_date expected_loss"
+        " save_probability intervention_priority rank"
+    ),
+    "intervention_outcomes": "origin intervention_id account_id strategy opened_on recovered_on recovery_days score_gain",
+    "intervention_metrics": (
+        "strategy segment fiscal_quarter interventions recovered success_rate success_rate_from success_rate_to"
+        " recovery_days recovery_days_from recovery_days_to score_gain score_gain_from score_gain_to response_hours"
+        " success_rate_target_low baseline_accounts baseline_success_rate"
+    ),
     "nps_summary": (
         "fiscal_quarter segment owner_name sent answered response_rate answers promoters passives detractors nps nps_low"
         " nps_high"

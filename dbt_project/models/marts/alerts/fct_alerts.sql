@@ -90,6 +90,15 @@ gone_on as (
     from judged
 ),
 
+uncleared as (
+    select
+        alert,
+        account_id,
+        subject
+    from gone_on
+    where cleared_on is null
+),
+
 raised as (
     select
         {{ text_key(['conditions.alert', 'conditions.account_id', 'conditions.subject', 'run.as_of_date']) }} as alert_id,
@@ -105,13 +114,17 @@ raised as (
         cast(null as date) as cleared_on
     from conditions
     cross join run
-    left join gone_on
-        on
-            conditions.alert = gone_on.alert
-            and conditions.account_id = gone_on.account_id
-            and conditions.subject = gone_on.subject
-            and gone_on.cleared_on is null
-    where conditions.is_new and gone_on.alert_id is null
+    -- As a left join without a match, DuckDB 2.0 may forget the condition of uncleared.
+    where
+        conditions.is_new
+        and not exists (
+            select 1
+            from uncleared
+            where
+                uncleared.alert = conditions.alert
+                and uncleared.account_id = conditions.account_id
+                and uncleared.subject = conditions.subject
+        )
 ),
 
 kept as (
