@@ -27,6 +27,8 @@ from orchestration.publishing.snapshot import publication_description
 from orchestration.refresh.histories import HISTORIES, History, history_description, history_key
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.streams import STREAMS, Column, Stream
+from orchestration.whatif.examples import examples_part
+from orchestration.whatif.models import CompiledModels, models_of
 
 _HEAD = """\
 # Published tables
@@ -226,18 +228,22 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "settings": settings_part,
     }
 )
-PAGES_WITH_PARTS = ("README.md", "docs/sources.md", "docs/policies.md")
+PAGES_WITH_PARTS = ("README.md", "docs/actions.md", "docs/sources.md", "docs/policies.md")
 
 
-def pages(root: Path) -> dict[Path, str]:
-    """Every page that is made, wholly or in part, as it should be now, by its path."""
-    made = {root / page: filled((root / page).read_text(encoding="utf-8"), PARTS) for page in PAGES_WITH_PARTS}
+def pages(root: Path, models: CompiledModels) -> dict[Path, str]:
+    """Every page that is made, wholly or in part, as it should be now, by its path; `models` with the shipped rules."""
+    policies = load_policies(PROJECT_ROOT / "policies")
+    parts = PARTS | {"examples": lambda: examples_part(policies, models)}
+    made = {root / page: filled((root / page).read_text(encoding="utf-8"), parts) for page in PAGES_WITH_PARTS}
     return {root / "docs" / "published-tables.md": published_tables_page(ensure_manifest(Settings())), **made}
 
 
 def main(arguments: list[str]) -> int:
     """Bring every page below the folder given (default: the project's root) up to date."""
-    for path, text in pages(Path(arguments[0]) if arguments else PROJECT_ROOT).items():
+    settings = Settings(policies=PROJECT_ROOT / "policies")
+    models = models_of(settings, load_policies(settings.policies))
+    for path, text in pages(Path(arguments[0]) if arguments else PROJECT_ROOT, models).items():
         path.write_text(text, encoding="utf-8")
     return 0
 
