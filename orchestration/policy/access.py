@@ -26,7 +26,7 @@ class BySensitivity(PolicyModel):
 
 
 class Approvals(PolicyModel):
-    """Who may approve, reject and try again."""
+    """Roles that decide on actions."""
 
     by_sensitivity: BySensitivity = setting("Roles by the sensitivity of the action.", "settings")
     by_action: dict[Name, Roles] = setting("Roles of single actions, instead of those by sensitivity.", "roles")

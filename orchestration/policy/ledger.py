@@ -20,7 +20,7 @@ Characters = Annotated[int, Field(strict=True, ge=20, le=3_000)]
 
 
 class Work(PolicyModel):
-    """How actions are carried out."""
+    """Leases, attempts and waits of the worker."""
 
     lease_seconds: Seconds = setting("How long a worker has an action to itself.", "seconds")
     attempts: PositiveCount = setting("How often an action is tried before it has failed.", "times")
@@ -35,7 +35,7 @@ class Work(PolicyModel):
 
 
 class Messages(PolicyModel):
-    """How long the parts of a message may be."""
+    """Lengths of what is sent."""
 
     longest_name: Characters = setting("Names and titles are cut after so many.", "characters")
     longest_text: Characters = setting("Rationales are cut after so many.", "characters")
