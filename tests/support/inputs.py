@@ -69,6 +69,8 @@ class World:
     # What run.streams says of a stream, where it isn't what follows from its rows.
     stream_facts: dict[str, Row] = field(default_factory=dict)
     run_id: str = "run-1"
+    cadence: str = "daily"
+    automation_level: str | None = None
     published_at: datetime = datetime(2026, 7, 1, 6, 0)
 
     def freeze(self, folder: Path) -> Path:
@@ -95,10 +97,11 @@ class World:
             policy_version=policies.version,
             run_id=self.run_id,
             published_at=self.published_at,
-            cadence="daily",
+            cadence=self.cadence,
             time_zone=policies.calendar.time_zone,
             reporting_currency=policies.calendar.reporting_currency,
             fiscal_year_start_month=policies.calendar.fiscal_year_start_month,
+            automation_level=self.automation_level,
         )
         for name, read in READS.items():
             tables["history", name] = pa.Table.from_pylist(self.earlier.get(name, []), read.columns)
