@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.build import build_defs
+from orchestration.defs.asof import LEVEL_TAG
 from orchestration.defs.progress import Progress
 from orchestration.event_log import open_instance
 from orchestration.home import prepare_home
@@ -43,9 +44,10 @@ class RefreshFailed(RuntimeError):
         super().__init__("; ".join(reasons))
 
 
-def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) -> Summary:
+def launch(settings: Settings, as_of: date, cadence: str, progress: Progress, level: str | None = None) -> Summary:
     """Run the job of `cadence` as of one date and give its figures.
 
+    `level`: how much may be done by itself; None for what the policy says.
     Raises RefreshFailed when nothing was published, PolicyError when the policies don't load.
     """
     prepare_home(settings)
@@ -66,11 +68,15 @@ def launch(settings: Settings, as_of: date, cadence: str, progress: Progress) ->
         result = job.execute_in_process(
             instance=instance,
             partition_key=as_of.isoformat(),
-            tags={PID_TAG: str(os.getpid()), HOST_TAG: socket.gethostname()},
+            tags={
+                PID_TAG: str(os.getpid()),
+                HOST_TAG: socket.gethostname(),
+                **({} if level is None else {LEVEL_TAG: level}),
+            },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
-        run = Run(settings, as_of, result.run_id, cadence)
+        run = Run(settings, as_of, result.run_id, cadence, level)
         publication = run.noted("publication")
         if not result.success or publication is None:
             raise RefreshFailed(_reasons(result), result.run_id, Path(publication["folder"]) if publication else None)

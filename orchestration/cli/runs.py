@@ -33,6 +33,14 @@ class Cadence(StrEnum):
     MONTHLY = "monthly"
 
 
+class Level(StrEnum):
+    """How much may be done by itself."""
+
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+
+
 @app.command()
 def refresh(
     drop: Annotated[
@@ -45,13 +53,16 @@ def refresh(
     ] = None,
     home: HomeOption = None,
     cadence: Annotated[Cadence, typer.Option(help="Which refresh this is.")] = Cadence.DAILY,
+    level: Annotated[
+        Level | None, typer.Option(help="How much may be done by itself. Default: what actions.yaml says.")
+    ] = None,
     policies: PoliciesOption = None,
 ) -> None:
     """Read the sources, score, check and publish everything as of one date."""
     settings = settings_of(home=home, drop=drop, policies=policies)
     if drop is not None and not drop.is_dir():
         raise typer.BadParameter(f"{drop} is not a folder; name the folder that holds the files", param_hint="--drop")
-    _refresh(settings, as_of.date() if as_of else None, cadence)
+    _refresh(settings, as_of.date() if as_of else None, cadence, level)
 
 
 @app.command()
@@ -100,7 +111,7 @@ def demo(
     _refresh(settings.model_copy(update={"drop": drop}), day, Cadence.DAILY)
 
 
-def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
+def _refresh(settings: Settings, as_of: date | None, cadence: Cadence, level: Level | None = None) -> None:
     from orchestration.launch import RefreshFailed, launch
     from orchestration.policy.problems import PolicyError
     from orchestration.terminal import Reporter, show_failure, show_summary
@@ -110,7 +121,7 @@ def _refresh(settings: Settings, as_of: date | None, cadence: Cadence) -> None:
     try:
         day = as_of or today(settings)
         with Reporter(console) as progress:
-            summary = launch(settings, day, cadence.value, progress)
+            summary = launch(settings, day, cadence.value, progress, level.value if level else None)
     except (RefreshFailed, PolicyError) as error:
         show_failure(Console(stderr=True), error, settings)
         raise typer.Exit(FAILED) from None

@@ -7,10 +7,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from orchestration.policy.actions import LEVELS
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 
 CADENCE_TAG = "account_health/cadence"
+# How much may be done by itself; a run without it goes by the policy.
+LEVEL_TAG = "account_health/level"
 # A run is of one as-of date: a backfill of several is as many runs.
 ONE_RUN_A_DATE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
@@ -33,12 +36,15 @@ def as_of_partitions(
 
 
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, settings: Settings) -> Run:
-    """What the Dagster run was asked for; raises dg.Failure when it has no partition."""
+    """What the Dagster run was asked for; raises dg.Failure when it has no partition, or a level that there isn't."""
     tags = context.run.tags
     text = partition_of(tags)
     if text is None:
         raise dg.Failure("the run has no as-of date: choose a partition")
-    return Run(settings, date.fromisoformat(text), context.run.run_id, tags.get(CADENCE_TAG, "daily"))
+    level = tags.get(LEVEL_TAG)
+    if level is not None and level not in LEVELS:
+        raise dg.Failure(f"{LEVEL_TAG} is {level!r}: choose one of {', '.join(LEVELS)}")
+    return Run(settings, date.fromisoformat(text), context.run.run_id, tags.get(CADENCE_TAG, "daily"), level)
 
 
 def partition_of(tags: dict[str, str]) -> str | None:

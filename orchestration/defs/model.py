@@ -1,7 +1,7 @@
 """Model: the inputs of the run, frozen, and the dbt models that read nothing else."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from orchestration.dbt import DbtRunner, dbt_args, dbt_environment, environment
+from orchestration.defs.actions import actions_metadata
 from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.chart import bars
 from orchestration.defs.check import WAREHOUSE_POOL, published_key
@@ -17,6 +18,7 @@ from orchestration.defs.health import health_metadata
 from orchestration.defs.progress import Progress
 from orchestration.refresh.freeze import freeze
 from orchestration.refresh.portfolio import portfolio
+from orchestration.refresh.proposed import proposed
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 from orchestration.sources.streams import STREAMS
@@ -24,8 +26,14 @@ from orchestration.warehouse import published_rows
 
 STREAMS_KEY = dg.AssetKey(["run", "streams"])
 # dbt sources that the freeze writes; the landing assets are sources too, but extraction makes those.
-_HEALTH = "account_health"
 _FROZEN = ("quality", "matching", "policy", "run", "history")
+
+
+# Published tables whose pages have more than a number of rows.
+_FIGURES: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
+    "account_health": lambda run: health_metadata(portfolio(run)),
+    "recommended_actions": lambda run: actions_metadata(proposed(run)),
+}
 
 
 class Translator(DagsterDbtTranslator):
@@ -116,7 +124,7 @@ def _models(
         # Counted at the end, since dbt alone may open the warehouse while it runs.
         for table, rows in published_rows(settings).items():
             if published_key(table) in context.selected_asset_keys:
-                more = health_metadata(portfolio(run)) if table == _HEALTH else {}
+                more = _FIGURES[table](run) if table in _FIGURES else {}
                 yield dg.AssetObservation(published_key(table), metadata={"dagster/row_count": rows, **more})
 
     return models
