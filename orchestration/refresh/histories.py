@@ -176,6 +176,42 @@ SUCCESS_METRICS_HISTORY = pa.schema(
 # From the last month of a quarter back to the first one of the quarter before.
 _MONTHS_TO_LAST_QUARTER = 5
 
+REVIEW_ITEMS_HISTORY = pa.schema(
+    [
+        pa.field("report", pa.string()),
+        pa.field("section", pa.string()),
+        pa.field("section_place", pa.int32()),
+        pa.field("rank", pa.int32()),
+        pa.field("account_id", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("figure", pa.decimal128(18, 2)),
+        pa.field("unit", pa.string()),
+        pa.field("made_on", pa.date32()),
+    ]
+)
+
+EXPANSION_PIPELINE_HISTORY = pa.schema(
+    [
+        pa.field("as_of_date", pa.date32()),
+        pa.field("account_id", pa.string()),
+        pa.field("type", pa.string()),
+        *(
+            pa.field(name, pa.bool_())
+            for name in (
+                "is_primary",
+                "qualified",
+                "plan_limit",
+                "approaching_limit",
+                "seat_growth",
+                "feature_requests",
+                "high_health",
+                "no_billing_issue",
+                "responsive",
+            )
+        ),
+    ]
+)
+
 
 def _none(policies: Policies) -> int:
     return 0
@@ -234,6 +270,8 @@ HISTORIES: Mapping[str, History] = MappingProxyType(
             History("intervention_outcomes", kept=tuple(INTERVENTION_OUTCOMES_HISTORY.names)),
             History("portfolio_summary", kept=tuple(PORTFOLIO_SUMMARY_HISTORY.names)),
             History("success_metrics", kept=tuple(SUCCESS_METRICS_HISTORY.names)),
+            History("review_items", kept=tuple(REVIEW_ITEMS_HISTORY.names)),
+            History("expansion_pipeline", kept=tuple(EXPANSION_PIPELINE_HISTORY.names)),
         )
     }
 )
@@ -275,6 +313,13 @@ READS: Mapping[str, Read] = MappingProxyType(
                 months=lambda policies: _MONTHS_TO_LAST_QUARTER,
             ),
             Read("success_metrics", "success_metrics", SUCCESS_METRICS_HISTORY),
+            Read("review_items", "review_items", REVIEW_ITEMS_HISTORY),
+            Read(
+                "expansion_pipeline",
+                "expansion_pipeline",
+                EXPANSION_PIPELINE_HISTORY,
+                months=lambda policies: policies.reports.reviews.held_months,
+            ),
         )
     }
 )

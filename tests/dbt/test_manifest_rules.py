@@ -102,6 +102,10 @@ MUST_HAVE = {
     ),
     "portfolio_summary": "section item rank figure unit previous_figure arrow text",
     "success_metrics": "name baseline target value n period unit reason",
+    "review_items": "report section rank account_id text figure unit",
+    "weekly_review": "section rank account_id text figure unit",
+    "monthly_report": "section rank account_id text figure unit",
+    "playbook_review": "section rank account_id text figure unit",
     "feed_sales": (
         "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type is_handed_off"
         " renewal_date renewal_quarter expected_churned_arr expected_retained_arr arr"
