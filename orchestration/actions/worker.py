@@ -37,6 +37,7 @@ WORKER = "worker"
 SCORE_ACTION = "update_csm_health_score"
 # What a call may take beyond its timeout: connecting, asking, recording.
 _TIMES_TIMEOUT = 2
+_LOOKED_FOR_AT_ONCE = 500
 
 Row = Mapping[str, Any]
 
@@ -168,19 +169,39 @@ class Worker:
         worked = Worked()
         left = at_most if at_most is not None else self.policies.ledger.work.at_most
         for lane in (_Notices(), _Actions()):
-            while left > 0 and (row := self._claim(lane)) is not None:
-                left -= 1
-                self._carry_out(lane, row, worked)
+            claimed = True
+            # Until there is nothing, or others have all of it.
+            while left > 0 and claimed:
+                claimed = False
+                for key in self._due(lane, left):
+                    row = self._claim(lane, key)
+                    if row is not None:
+                        claimed = True
+                        left -= 1
+                        self._carry_out(lane, row, worked)
         return worked
 
-    def _claim(self, lane: _Lane) -> Row | None:
-        """The next row, leased and marked as called; as it was before, so that `called_at` says whether to ask."""
+    def _due(self, lane: _Lane, at_most: int) -> list[str]:
+        """The keys of what may be claimed, the most urgent first: looked for once for many claims."""
+        query = sa.select(lane.key).where(self._may_be_claimed(lane)).order_by(*lane.order())
+        with self.store.reading() as con:
+            return list(con.execute(query.limit(min(at_most, _LOOKED_FOR_AT_ONCE))).scalars())
+
+    def _may_be_claimed(self, lane: _Lane) -> sa.ColumnElement[bool]:
         table, now = lane.table, self.now()
         due = (table.c.status == str(Status.QUEUED)) & (
             table.c.next_attempt_at.is_(None) | (table.c.next_attempt_at <= now)
         )
         left_behind = (table.c.status == str(Status.EXECUTING)) & (table.c.lease_until < now)
-        query = sa.select(table).where(due | left_behind).order_by(*lane.order()).limit(1)
+        return due | left_behind
+
+    def _claim(self, lane: _Lane, key: str) -> Row | None:
+        """The row, leased and marked as called; as it was before, so that `called_at` says whether to ask.
+
+        None where another worker was quicker.
+        """
+        table, now = lane.table, self.now()
+        query = sa.select(table).where(lane.key == key, self._may_be_claimed(lane))
         with self.store.writing() as con:
             row = con.execute(query.with_for_update(skip_locked=True)).mappings().first()
             if row is None:
