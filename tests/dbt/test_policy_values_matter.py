@@ -24,8 +24,18 @@ from orchestration.policy.churn import FACTORS
 from orchestration.policy.load import load_policies
 from orchestration.policy.models import Policies
 from orchestration.policy.problems import key_path
-from orchestration.policy.tables import backtest, churn, expansion, health_score, retention
+from orchestration.policy.tables import (
+    alerts,
+    backtest,
+    churn,
+    expansion,
+    health_score,
+    interventions,
+    retention,
+    surveys,
+)
 from orchestration.policy.tables.columns import table as policy_table
+from tests.dbt.monitoring_edges import add_monitoring
 from tests.dbt.policy_folders import write_policies
 from tests.dbt.random_customers import Maker
 from tests.support.compiled import CompiledModels, compiled_models
@@ -38,10 +48,13 @@ POLICY_TABLES = {
     "churn": churn,
     "retention": retention,
     "expansion": expansion,
+    "alerts": alerts,
+    "surveys": surveys,
+    "interventions": interventions,
     "backtest": backtest,
 }
 # Tables whose rows are of no account.
-WITHOUT_ACCOUNT = {"portfolio_mix", "score_backtest", "calibration"}
+WITHOUT_ACCOUNT = {"portfolio_mix", "score_backtest", "calibration", "nps_summary", "intervention_metrics"}
 
 
 STEP = "phase, action, purpose, owner_role, audience, due_on"
@@ -202,6 +215,54 @@ WITNESSES = (
             ("verification.above", "expansion_pipeline", "needs_verification"),
             ("verification.role", "expansion_pipeline", "verified_by"),
             ("stages[*", "expansion_stages", "stage, work", "week = {week}"),
+        )
+    ),
+    *(
+        Witness("alerts", *one)
+        for one in (
+            ("first_run_new_days", "alert_conditions", "is_new"),
+            ("clears_after_days", "alerts", "cleared_on"),
+            ("kept_days", "alerts", "alert_id"),
+            ("clock.{step}_hours", "alerts", "{step}_due_at"),
+            ("alerts.inactive.silent_days", "alert_conditions", "alert", "alert = 'inactive'"),
+            ("alerts.critical_score.score_below", "alert_conditions", "alert", "alert = 'critical_score'"),
+            ("alerts.detractor.answer_at_most", "alert_conditions", "alert", "alert = 'detractor'"),
+            ("alerts.detractor.holds_days", "alert_conditions", "alert", "alert = 'detractor'"),
+            ("alerts.large_drop.fall_above", "alert_conditions", "alert", "alert = 'large_drop'"),
+            (
+                "alerts.{alert}.*",
+                "alerts",
+                "title, to_roles, escalates_to, at_once, acknowledge_due_at",
+                "alert = '{alert}'",
+            ),
+        )
+    ),
+    *(
+        Witness("surveys", *one)
+        for one in (
+            ("throttle_days", "survey_queue", "survey_type", "kind = 'survey'"),
+            ("order[*", "survey_queue", "survey_type", "kind = 'survey'"),
+            ("follow_up.*", "survey_queue", "subject", "kind = 'follow_up'"),
+            ("nps.*", "nps_summary", "promoters, detractors, nps_low"),
+            ("steps_within_days", "survey_steps", "step"),
+            ("steps[*", "survey_steps", "answer_group, title, owner_role, due_at", "step = '{step}'"),
+            ("{survey}.*", "survey_queue", "survey_type", "survey_type = '{survey}' and kind = 'survey'"),
+        )
+    ),
+    *(
+        Witness("interventions", *one)
+        for one in (
+            ("phases[*", "at_risk_accounts", "phase, phase_ends_on"),
+            ("fell_first.points", "at_risk_accounts", "fell_first"),
+            ("recovery.score_at_least", "intervention_outcomes", "runs_recovered"),
+            ("recovery.runs", "intervention_outcomes", "has_recovered"),
+            ("recovery.opening_within_days", "intervention_outcomes", "opening_score"),
+            ("plans.gap_days", "intervention_outcomes", "opened_on", "origin = 'ledger'"),
+            ("kept_days", "intervention_outcomes", "intervention_id"),
+            ("z", "intervention_metrics", "success_rate_from"),
+            ("targets.response_hours_below", "intervention_metrics", "response_hours_target"),
+            ("targets.{figure}_low", "intervention_metrics", "{figure}_target_low"),
+            ("targets.{figure}_high", "intervention_metrics", "{figure}_target_high"),
         )
     ),
     *(
@@ -388,6 +449,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
     world.streams["csm_calls"] = maker.calls
     world.earlier["account_health"] = maker.earlier
     world.earlier["account_signals"] = maker.earlier_signals
+    add_monitoring(world)
     models = compiled_models()
     with models.run(world.freeze(work / "inputs"), *models.of_schema("published")) as con:
         # The tables are small: more threads only cost.
