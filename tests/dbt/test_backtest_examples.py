@@ -37,6 +37,7 @@ FATES: dict[str, tuple[Truth | None, str]] = {
     "renewed-after-30-days": (Truth(contracts=[(LONG_AGO, after(170)), (after(200), after(600))]), "stayed"),
     "renewed-after-31-days": (Truth(contracts=[(LONG_AGO, after(170)), (after(201), after(600))]), "left"),
     "back-before-the-end": (Truth(contracts=[(LONG_AGO, after(60)), (after(160), after(600))]), "stayed"),
+    "back-on-the-last-day": (Truth(contracts=[(LONG_AGO, after(60)), (LAST_DAY, after(600))]), "stayed"),
     "back-and-gone-again": (Truth(contracts=[(LONG_AGO, after(20)), (after(80), after(120))]), "left"),
     "back-after-it-had-ended": (Truth(contracts=[(LONG_AGO, after(-60)), (after(5), after(600))]), "stayed"),
     "within-a-longer-one": (Truth(contracts=[(LONG_AGO, after(600)), (after(-30), after(30))]), "stayed"),
@@ -88,10 +89,10 @@ def test_what_cannot_be_told_is_left_out_and_counted(tmp_path: Path) -> None:
             past.knows(name, truth)
     found = figures(past, tmp_path, "section in ('left_out', 'periods') and horizon_days = 180")
     counts = {row["item"]: row["accounts"] for row in found}
-    assert counts == {"all": 18, "left_before": 2, "left_without_date": 1, "no_contract": 1, "account_gone": 1}
+    assert counts == {"all": 19, "left_before": 2, "left_without_date": 1, "no_contract": 1, "account_gone": 1}
     (periods,) = [row for row in found if row["section"] == "periods"]
     assert (periods["figure"], periods["churned"]) == (1, 10)
-    assert periods["note"] == "scores of 31 December 2025; 10 accounts left, 8 stayed"
+    assert periods["note"] == "scores of 31 December 2025; 10 accounts left, 9 stayed"
 
 
 def says_monthly(past: Past, account_id: str, *days: date) -> None:
@@ -309,7 +310,7 @@ WARNINGS = {
     "warned-lately": ("GGGYR", date(2026, 5, 10), 40, MONTH_ENDS[3]),
     "warned-with-a-break": ("RRGRR", date(2026, 5, 10), 40, MONTH_ENDS[3]),
     "not-warned": ("RRRRG", date(2026, 5, 10), 0, None),
-    "left-on-a-scoring-date": ("GRR  ", MONTH_ENDS[3], 59, MONTH_ENDS[1]),
+    "left-on-a-scoring-date": ("GRRG ", MONTH_ENDS[3], 59, MONTH_ENDS[1]),
     "scored-after-it-left": ("GRRRG", date(2026, 4, 29), 88, MONTH_ENDS[1]),
     "without-a-score-for-a-while": ("GR   ", date(2026, 5, 10), 99, MONTH_ENDS[1]),
 }
