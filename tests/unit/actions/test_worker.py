@@ -326,6 +326,27 @@ def test_a_worker_that_was_too_slow_records_nothing(store: Store, hooked: Polici
     assert len(log(store, "m")) == 3
 
 
+def test_only_who_holds_the_lease_records(store: Store, hooked: Policies, target: Receiver) -> None:
+    take(store, hooked, action("m"))
+
+    class StoppedError(Exception):
+        """The other worker came this far."""
+
+    def stop(step: str) -> None:
+        if step == "claimed":
+            raise StoppedError
+
+    def meanwhile(step: str) -> None:
+        if step == "called":
+            with pytest.raises(StoppedError):
+                worker(store, hooked, hook(target), LATER, stop).run()
+
+    assert worker(store, hooked, hook(target), NOW, meanwhile).run().lost == 1
+    assert statuses(store) == {"m": "executing"}
+    assert worker(store, hooked, hook(target), LATER + timedelta(seconds=301)).run().found_done == 1
+    assert target.arrived == {"m": 1}
+
+
 def test_a_lease_shorter_than_two_calls_is_refused(lite: Store, hooked: Policies, target: Receiver) -> None:
     worker(lite, hooked, hook(target, timeout=149))
     with pytest.raises(ValueError, match=r"with a timeout of 150 seconds in connectors\.yaml it must be more than 300"):
