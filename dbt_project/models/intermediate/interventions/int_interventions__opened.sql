@@ -44,7 +44,9 @@ numbered as (
         one_after_another.account_id,
         one_after_another.acted_on,
         sum(case
-            when {{ days_between('one_after_another.before_on', 'one_after_another.acted_on') }} <= settings.gap_days then 0
+            when
+                {{ days_between('one_after_another.before_on', 'one_after_another.acted_on') }} <= settings.gap_days
+                then 0
             else 1
         end) over (
             partition by one_after_another.account_id
@@ -84,7 +86,8 @@ select
     case
         when {{ days_between('plans.last_worked_on', 'run.as_of_date') }} > settings.gap_days then plans.last_worked_on
     end as closed_on,
-    case when {{ days_between('plans.last_worked_on', 'run.as_of_date') }} <= settings.gap_days then 'open' end as outcome,
+    case when {{ days_between('plans.last_worked_on', 'run.as_of_date') }} <= settings.gap_days then 'open' end
+        as outcome,
     {{ days_between('plans.last_worked_on', 'run.as_of_date') }} > settings.gap_days as is_closed
 from plans
 cross join run

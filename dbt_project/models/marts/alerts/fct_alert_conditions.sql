@@ -60,7 +60,9 @@ inactive as (
         cast(null as decimal(18, 6)) as value,
         case
             when coalesce(usage.silence_rows, 0) = 0
-                then 'No usage was reported in the last ' || {{ days_words('settings.silent_days') }} || ', while others report'
+                then
+                    'No usage was reported in the last ' || {{ days_words('settings.silent_days') }}
+                    || ', while others report'
             else 'No login and no active user in the last ' || {{ days_words('settings.silent_days') }}
         end
         || case
@@ -89,7 +91,8 @@ critical_score as (
         health.account_id as subject,
         cast(null as date) as dated_on,
         cast(health.score as decimal(18, 6)) as value,
-        'The score is ' || {{ number_words('health.score') }} || ', below ' || {{ number_words('settings.score_below') }}
+        'The score is ' || {{ number_words('health.score') }}
+        || ', below ' || {{ number_words('settings.score_below') }}
         || case
             when health.root_cause is null then ''
             else ', mainly ' || {{ name_words('health.root_cause') }} || ': ' || health.root_evidence
@@ -159,7 +162,10 @@ detractor as (
         surveys.responded_on as dated_on,
         cast(surveys.score as decimal(18, 6)) as value,
         'An answer of ' || {{ number_words('surveys.score') }}
-        || case when surveys.survey_type is null then '' else ' to the ' || {{ name_words('surveys.survey_type') }} || ' survey' end
+        || case
+            when surveys.survey_type is null then ''
+            else ' to the ' || {{ name_words('surveys.survey_type') }} || ' survey'
+        end
         || ' on ' || {{ date_words('surveys.responded_on') }} || ' (survey ' || surveys.survey_id || ').' as evidence
     from surveys
     cross join run

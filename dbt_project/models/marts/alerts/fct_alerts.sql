@@ -101,7 +101,8 @@ uncleared as (
 
 raised as (
     select
-        {{ text_key(['conditions.alert', 'conditions.account_id', 'conditions.subject', 'run.as_of_date']) }} as alert_id,
+        {{ text_key(['conditions.alert', 'conditions.account_id', 'conditions.subject', 'run.as_of_date']) }}
+            as alert_id,
         conditions.alert,
         conditions.account_id,
         conditions.subject,
@@ -185,15 +186,15 @@ timed as (
 due as (
     select
         timed.*,
+        {%- for step in steps %}
+            {{ add_hours('timed.raised_at', 'kinds.' ~ step ~ '_hours') }} as {{ step }}_due_at,
+        {%- endfor %}
         kinds.alert_rank,
         kinds.title,
         kinds.to_roles,
         kinds.to_role,
         kinds.escalates_to,
-        kinds.at_once,
-        {%- for step in steps %}
-            {{ add_hours('timed.raised_at', 'kinds.' ~ step ~ '_hours') }} as {{ step }}_due_at{{ "," if not loop.last }}
-        {%- endfor %}
+        kinds.at_once
     from timed
     inner join kinds on timed.alert = kinds.alert
 ),

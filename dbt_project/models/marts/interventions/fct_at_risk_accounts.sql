@@ -52,8 +52,9 @@ standing as (
     select
         at_risk.account_id,
         coalesce(earlier.at_risk_since, run.as_of_date) as at_risk_since,
-        cast(floor({{ days_between('coalesce(earlier.at_risk_since, run.as_of_date)', 'run.as_of_date') }} / 7.0) as int)
-            as weeks_at_risk
+        cast(floor(
+            {{ days_between('coalesce(earlier.at_risk_since, run.as_of_date)', 'run.as_of_date') }} / 7.0
+        ) as int) as weeks_at_risk
     from at_risk
     cross join run
     left join earlier on at_risk.account_id = earlier.account_id
@@ -63,31 +64,31 @@ standing as (
 series as (
     select
         at_risk.account_id,
-        kept.as_of_date,
         {%- for dimension in dimensions %}
-            kept.{{ dimension }}{{ "," if not loop.last }}
+            kept.{{ dimension }},
         {%- endfor %}
+        kept.as_of_date
     from at_risk
     inner join kept on at_risk.account_id = kept.account_id
 ),
 
 firsts as (
     select
-        account_id,
         {%- for dimension in dimensions %}
-            min(case when {{ dimension }} is not null then as_of_date end) as {{ dimension }}_on{{ "," if not loop.last }}
+            min(case when {{ dimension }} is not null then as_of_date end) as {{ dimension }}_on,
         {%- endfor %}
+        account_id
     from series
     group by account_id
 ),
 
 first_values as (
     select
-        series.account_id,
         {%- for dimension in dimensions %}
             max(case when series.as_of_date = firsts.{{ dimension }}_on then series.{{ dimension }} end)
-                as {{ dimension }}{{ "," if not loop.last }}
+                as {{ dimension }},
         {%- endfor %}
+        series.account_id
     from series
     inner join firsts on series.account_id = firsts.account_id
     group by series.account_id
@@ -95,12 +96,13 @@ first_values as (
 
 fell_on as (
     select
-        series.account_id,
         {%- for dimension in dimensions %}
             min(case
-                when series.{{ dimension }} <= first_values.{{ dimension }} - settings.fell_points then series.as_of_date
-            end) as {{ dimension }}{{ "," if not loop.last }}
+                when series.{{ dimension }} <= first_values.{{ dimension }} - settings.fell_points
+                    then series.as_of_date
+            end) as {{ dimension }},
         {%- endfor %}
+        series.account_id
     from series
     cross join settings
     inner join first_values on series.account_id = first_values.account_id
@@ -195,8 +197,13 @@ select
     {{ add_days('standing.at_risk_since', 'phases.to_week * 7 + 6') }} as phase_ends_on,
     fallen_in_order.dimension as fell_first,
     fallen_in_order.fallen_on as fell_first_on,
-    {{ name_words('fallen_in_order.dimension') }} || ' on ' || {{ date_words('fallen_in_order.fallen_on') }} || ', from '
-    || {{ number_words('fallen_in_order.from_points') }} || ' to ' || {{ number_words('fallen_in_order.to_points') }}
+    {{ name_words('fallen_in_order.dimension') }}
+    || ' on '
+    || {{ date_words('fallen_in_order.fallen_on') }}
+    || ', from '
+    || {{ number_words('fallen_in_order.from_points') }}
+    || ' to '
+    || {{ number_words('fallen_in_order.to_points') }}
     || ' points now' as fell_first_words,
     at_risk.root_cause,
     pains.pain_points,

@@ -70,7 +70,12 @@ qualified as (
         at_risk.at_risk_since as opened_on
     from at_risk
     -- As a left join without a match, DuckDB 2.0 forgets the condition of not_recovered.
-    where not exists (select 1 from not_recovered where not_recovered.account_id = at_risk.account_id)
+    where
+        not exists (
+            select 1
+            from not_recovered
+            where not_recovered.account_id = at_risk.account_id
+        )
 ),
 
 tracked as (

@@ -80,8 +80,9 @@ counted as (
 spread as (
     select
         counted.*,
-        {{ divide_exact('100 * (counted.promoters - counted.detractors)', 'counted.answers', places=6, input_places=0) }}
-            as nps,
+        {{ divide_exact(
+            '100 * (counted.promoters - counted.detractors)', 'counted.answers', places=6, input_places=0
+        ) }} as nps,
         100 * settings.z * sqrt(
             cast(
                 counted.answers * (counted.promoters + counted.detractors)
@@ -107,9 +108,13 @@ select
     cast(spread.passives as int) as passives,
     cast(spread.detractors as int) as detractors,
     cast(spread.nps as decimal(9, 6)) as nps,
-    case when spread.answers > 0 then {{ reported('greatest(cast(spread.nps as double) - spread.half_width, -100)') }} end
-        as nps_low,
-    case when spread.answers > 0 then {{ reported('least(cast(spread.nps as double) + spread.half_width, 100)') }} end
-        as nps_high
+    case
+        when spread.answers > 0
+            then {{ reported('greatest(cast(spread.nps as double) - spread.half_width, -100)') }}
+    end as nps_low,
+    case
+        when spread.answers > 0
+            then {{ reported('least(cast(spread.nps as double) + spread.half_width, 100)') }}
+    end as nps_high
 from spread
 cross join run

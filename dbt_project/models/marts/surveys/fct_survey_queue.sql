@@ -213,7 +213,8 @@ follow_ups as (
         surveys.survey_id as subject,
         {{ add_days('surveys.sent_on', 'settings.follow_up_after_days') }} as due_on,
         surveys.sent_on,
-        'Survey ' || surveys.survey_id || ' of ' || {{ date_words('surveys.sent_on') }} || ' is not answered.' as reason,
+        'Survey ' || surveys.survey_id || ' of ' || {{ date_words('surveys.sent_on') }} || ' is not answered.'
+            as reason,
         cast(null as {{ type_text() }}) as held_back
     from surveys
     cross join run
