@@ -16,6 +16,7 @@ from orchestration.defs.jobs import failure_sensor, refresh_jobs, refresh_schedu
 from orchestration.defs.model import model_assets
 from orchestration.defs.progress import Progress, Quiet
 from orchestration.defs.publish import publish_assets
+from orchestration.defs.reports import report_documents
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 
@@ -36,9 +37,9 @@ def build_defs(
 
 
 def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Definitions:
-    time_zone = load_policies(settings.policies).calendar.time_zone
+    calendar = load_policies(settings.policies).calendar
     manifest = ensure_manifest(settings)
-    partitions = as_of_partitions(settings, time_zone, also=as_of)
+    partitions = as_of_partitions(settings, calendar.time_zone, also=as_of)
     jobs = refresh_jobs()
     delivery = deliver_job(settings)
     return dg.Definitions(
@@ -46,11 +47,12 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
             *extract_assets(settings, partitions, progress),
             *model_assets(settings, manifest, partitions, progress),
             *publish_assets(settings, manifest, partitions, progress),
+            report_documents(settings, partitions, progress),
             ledger_asset(settings, partitions, progress),
         ],
         asset_checks=[raw_checks(settings, progress), published_checks(settings, progress)],
         jobs=[*jobs, delivery],
-        schedules=refresh_schedules(jobs, time_zone),
+        schedules=refresh_schedules(jobs, calendar.time_zone, calendar.fiscal_year_start_month),
         sensors=[failure_sensor(settings), deliver_sensor(settings, delivery)],
         resources={"dbt": dbt_runner(settings)},
         # Steps that start a process each would import Dagster and Great Expectations a dozen times over.

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         return self.home_path / "published"
 
     @property
+    def reports_path(self) -> Path:
+        return self.home_path / "documents" / "reports"
+
+    @property
     def runs_path(self) -> Path:
         return self.home_path / "runs"
 

@@ -26,11 +26,12 @@ app = typer.Typer()
 
 
 class Cadence(StrEnum):
-    """Which refresh it is; all of them publish every account."""
+    """Which refresh it is; all of them publish every account, the later ones make more reports."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
 
 
 class Level(StrEnum):

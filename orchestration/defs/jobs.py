@@ -15,8 +15,19 @@ import dagster as dg
 from orchestration.defs.asof import CADENCE_TAG, partition_of
 from orchestration.settings import Settings
 
-# Cadence -> when it is due, in the business time zone: after the sources' nightly exports.
-SCHEDULES: Mapping[str, str] = MappingProxyType({"daily": "0 5 * * *", "weekly": "0 6 * * 1", "monthly": "0 7 1 * *"})
+# Cadence -> when it is due, in the business time zone: after the sources' nightly exports. Where several are due on a
+# day, the one that makes more reports comes later. The months of quarterly hang on the fiscal year.
+SCHEDULES: Mapping[str, str] = MappingProxyType(
+    {"daily": "0 5 * * *", "weekly": "0 6 * * 1", "monthly": "0 7 1 * *", "quarterly": "0 8 1 {months} *"}
+)
+_MONTHS, _MONTHS_OF_QUARTER = 12, 3
+
+
+def cron_of(cadence: str, fiscal_year_start_month: int) -> str:
+    """When a cadence is due; quarterly on the first day of each fiscal quarter."""
+    first = range(fiscal_year_start_month - 1, fiscal_year_start_month - 1 + _MONTHS, _MONTHS_OF_QUARTER)
+    months = sorted(month % _MONTHS + 1 for month in first)
+    return SCHEDULES[cadence].format(months=",".join(map(str, months)))
 
 
 def refresh_jobs() -> list:
@@ -33,16 +44,16 @@ def refresh_jobs() -> list:
     ]
 
 
-def refresh_schedules(jobs: list, time_zone: str) -> list[dg.ScheduleDefinition]:
+def refresh_schedules(jobs: list, time_zone: str, fiscal_year_start_month: int) -> list[dg.ScheduleDefinition]:
     """One schedule a job, off by default."""
-    return [_schedule(job, time_zone) for job in jobs]
+    return [_schedule(job, time_zone, cron_of(job.name, fiscal_year_start_month)) for job in jobs]
 
 
-def _schedule(job, time_zone: str) -> dg.ScheduleDefinition:
+def _schedule(job, time_zone: str, cron: str) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"{job.name}_refresh",
         job=job,
-        cron_schedule=SCHEDULES[job.name],
+        cron_schedule=cron,
         execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Starts the {job.name} refresh for the date it is in the business time zone.",

@@ -235,7 +235,7 @@ def test_which_signals_foretold_churn(items: Items) -> None:
     assert len(rows) == 7
     texts = {row["text"] for row in rows}
     assert "competitive inquiry: no account had it that others can be compared with." in texts
-    assert "renewal.soon: no account had it that others can be compared with." in texts
+    assert "renewal soon: no account had it that others can be compared with." in texts
 
 
 def test_which_expansion_criteria_held(items: Items) -> None:

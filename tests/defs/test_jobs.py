@@ -17,7 +17,7 @@ from dagster._utils.schedules import cron_string_iterator
 from pydantic import SecretStr
 
 from orchestration.defs.asof import as_of_partitions
-from orchestration.defs.jobs import SCHEDULES, failure_sensor, refresh_jobs, refresh_schedules, tell
+from orchestration.defs.jobs import cron_of, failure_sensor, refresh_jobs, refresh_schedules, tell
 from orchestration.settings import Settings
 from tests.defs.refreshes import Home
 
@@ -67,6 +67,7 @@ def test_schedules_are_off_until_somebody_turns_them_on(home: Home) -> None:
         "daily_refresh",
         "weekly_refresh",
         "monthly_refresh",
+        "quarterly_refresh",
     }
     for schedule in repository.schedule_defs:
         assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
@@ -76,9 +77,9 @@ def test_schedules_are_off_until_somebody_turns_them_on(home: Home) -> None:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_schedule_asks_for_the_date_it_is_in_its_zone(zone: str) -> None:
-    for schedule in refresh_schedules(refresh_jobs(), zone):
+    for schedule in refresh_schedules(refresh_jobs(), zone, 2):
         assert schedule.execution_timezone == zone
-        ticks = cron_string_iterator(datetime(2026, 1, 1).timestamp(), SCHEDULES[schedule.job_name], zone)
+        ticks = cron_string_iterator(datetime(2026, 1, 1).timestamp(), cron_of(schedule.job_name, 2), zone)
         for tick in islice(ticks, 400):
             at = tick.astimezone(ZoneInfo("UTC"))  # as the daemon hands it over, whatever its zone
             request = _request(schedule, at)
@@ -88,7 +89,7 @@ def test_a_schedule_asks_for_the_date_it_is_in_its_zone(zone: str) -> None:
 
 @pytest.mark.parametrize(("job", "weekday", "day"), [("daily", None, None), ("weekly", 0, None), ("monthly", None, 1)])
 def test_weekly_is_due_on_mondays_and_monthly_on_the_first(job: str, weekday: int | None, day: int | None) -> None:
-    ticks = cron_string_iterator(datetime(2026, 1, 1).timestamp(), SCHEDULES[job], "UTC")
+    ticks = cron_string_iterator(datetime(2026, 1, 1).timestamp(), cron_of(job, 1), "UTC")
     dates = [tick.date() for tick in islice(ticks, 30)]
     assert all(weekday is None or on.weekday() == weekday for on in dates)
     assert all(day is None or on.day == day for on in dates)
@@ -97,13 +98,35 @@ def test_weekly_is_due_on_mondays_and_monthly_on_the_first(job: str, weekday: in
 
 
 @pytest.mark.parametrize(
+    ("fiscal_year_start_month", "months"), [(1, [1, 4, 7, 10]), (2, [2, 5, 8, 11]), (12, [3, 6, 9, 12])]
+)
+def test_quarterly_is_due_on_the_first_day_of_fiscal_quarters(fiscal_year_start_month: int, months: list[int]) -> None:
+    ticks = cron_string_iterator(
+        datetime(2025, 12, 2).timestamp(), cron_of("quarterly", fiscal_year_start_month), "UTC"
+    )
+    dates = [tick.date() for tick in islice(ticks, 4)]
+    assert sorted(on.month for on in dates) == months
+    assert {on.day for on in dates} == {1}
+
+
+def test_of_the_cadences_due_on_a_day_the_one_with_more_reports_comes_later() -> None:
+    """1 January 2029 is a Monday, and the first of a month, a quarter and a year."""
+    hours = [
+        next(iter(cron_string_iterator(datetime(2029, 1, 1).timestamp(), cron_of(cadence, 1), "UTC")))
+        for cadence in ("daily", "weekly", "monthly", "quarterly")
+    ]
+    assert hours == sorted(set(hours))
+    assert {at.date() for at in hours} == {date(2029, 1, 1)}
+
+
+@pytest.mark.parametrize(
     ("changes_on", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25)], ids=["spring", "autumn"]
 )
 def test_clock_changes_neither_skip_nor_repeat_a_date(changes_on: date, hours: int) -> None:
     zone = ZoneInfo("America/New_York")
     start = datetime(changes_on.year, changes_on.month, changes_on.day, tzinfo=zone).timestamp() - 86400
-    ticks = list(islice(cron_string_iterator(start, SCHEDULES["daily"], zone.key), 4))
-    daily = next(s for s in refresh_schedules(refresh_jobs(), zone.key) if s.job_name == "daily")
+    ticks = list(islice(cron_string_iterator(start, cron_of("daily", 1), zone.key), 4))
+    daily = next(s for s in refresh_schedules(refresh_jobs(), zone.key, 1) if s.job_name == "daily")
     asked = [_request(daily, tick.astimezone(ZoneInfo("UTC"))).partition_key for tick in ticks]
     assert len(set(asked)) == len(asked)
     assert changes_on.isoformat() in asked

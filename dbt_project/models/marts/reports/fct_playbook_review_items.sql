@@ -79,7 +79,9 @@ foretelling as (
     select
         calibration.*,
         replace(
-            replace(replace(calibration.parameter, 'factors.', ''), '.addition', ''), '_addition', ''
+            replace(replace(replace(calibration.parameter, 'factors.', ''), '.addition', ''), '_addition', ''),
+            '.',
+            ' '
         ) as signal,
         {{ divide_exact(
             'cast(calibration.churned as decimal(18, 0)) * calibration.compared_accounts',
