@@ -8,11 +8,6 @@
     {{ return(fromjson(env_var('ACCOUNT_HEALTH_ACTION_RULES')) if execute else []) }}
 {%- endmacro %}
 
-{# The model whose rows a rule looks at, and the column that names its subject. #}
-{% macro rule_rows(grain) -%}
-    {{ return({'account': 'accounts', 'ticket': 'tickets', 'contract': 'contracts'}[grain]) }}
-{%- endmacro %}
-
 {# A mode by its number: the more restrictive, the greater. #}
 {% macro mode_words(number) -%}
     case {{ number }} when 1 then 'auto' when 2 then 'approve' when 3 then 'recommend' when 4 then 'suppress' end

@@ -116,6 +116,18 @@ MUST_HAVE = {
         " mean_days_late mean_days_late_before payment_trend"
     ),
     "feed_marketing": "account_id is_reference nps score service_adoption uptime_pct tenure_years expansions reason rank",
+    "account_signals": (
+        "account_id is_churned is_scored score final_status final_status_before status_before tier_before confidence"
+        " acts_on_probability last_written_score planned_activities_soon completed_activities_recent"
+        " urgent_or_high_tickets_waiting incidents_recent logins_recent owner_is_idle alerts_open"
+        " has_open_executive_complaint open_major_blockers days_to_renewal"
+    ),
+    "recommended_actions": (
+        "action_id account_id kind action subject title owner_role owner priority sensitivity mode level status due_on"
+        " episode_started_on created_on is_new rationale evidence guards reaches_customer touches_price origin rule"
+    ),
+    "action_budget": "owner new_actions created_actions held_back_actions cooling_actions",
+    "action_episodes": "action_id account_id action subject episode_started_on created_on is_open",
     "hygiene_issues": (
         "issue_id rule severity source stream record_key account_id mended_by expected actual sentence first_seen"
         " last_seen status"

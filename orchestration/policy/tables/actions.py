@@ -115,18 +115,6 @@ SCHEMAS: Schemas = MappingProxyType(
             ]
         ),
         "action_renewal_kinds": pa.schema([text("kind", "kind of actions that a near renewal guards")]),
-        "action_rules": pa.schema(
-            [
-                text("rule", "the rule's key"),
-                whole("rule_rank", "place of the rule, from 1"),
-                text("action", "what follows"),
-                text("grain", "account, ticket or contract"),
-                text("condition", "when it follows, as the policy says it"),
-                text("priority", "P1 to P4"),
-                text("raised_priority", "priority where raised_condition holds; null: none", nullable=True),
-                text("raised_condition", "when it is more urgent; null: never", nullable=True),
-            ]
-        ),
     }
 )
 
@@ -288,20 +276,6 @@ def _renewal_kinds(policies: Policies) -> Iterable[Row]:
         yield {"kind": kind}
 
 
-def _rules(policies: Policies) -> Iterable[Row]:
-    for rank, rule in enumerate(policies.actions.rules, start=1):
-        yield {
-            "rule": rule.rule,
-            "rule_rank": rank,
-            "action": rule.action,
-            "grain": rule.grain,
-            "condition": rule.when,
-            "priority": rule.priority,
-            "raised_priority": rule.raised.priority if rule.raised else None,
-            "raised_condition": rule.raised.when if rule.raised else None,
-        }
-
-
 ROWS: Mapping[str, Rows] = MappingProxyType(
     {
         "action_settings": _settings,
@@ -312,6 +286,5 @@ ROWS: Mapping[str, Rows] = MappingProxyType(
         "action_owners": _owners,
         "action_priorities": _priorities,
         "action_renewal_kinds": _renewal_kinds,
-        "action_rules": _rules,
     }
 )

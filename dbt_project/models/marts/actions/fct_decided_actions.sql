@@ -107,8 +107,10 @@ select
     decided.is_blocked_outright,
     decided.is_capped,
     decided.is_held_back,
-    case when decided.is_capped then greatest(decided.mode_before_cap, decided.cap_mode) else decided.mode_before_cap end
-        as mode_number,
+    case
+        when decided.is_capped then greatest(decided.mode_before_cap, decided.cap_mode)
+        else decided.mode_before_cap
+    end as mode_number,
     decided.due_on,
     decided.episode_started_on,
     decided.created_on,

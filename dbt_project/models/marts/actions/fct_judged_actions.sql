@@ -138,11 +138,11 @@ moded as (
         guarded.*,
         greatest(
             guarded.mode_by_level,
-            guarded.mode_by_matrix,
-            case when guarded.is_blocked_outright then 4 else 1 end
-            {%- for guard in mode_guards() %},
-                case when guarded.by_{{ guard }} then settings.{{ guard }}_mode else 1 end
+            {%- for guard in mode_guards() %}
+                case when guarded.by_{{ guard }} then settings.{{ guard }}_mode else 1 end,
             {%- endfor %}
+            case when guarded.is_blocked_outright then 4 else 1 end,
+            guarded.mode_by_matrix
         ) as mode_before_cap
     from guarded
     cross join settings

@@ -1,18 +1,12 @@
 {{ config(materialized='view') }}
 
+{%- set rows = {
+    'account': ref('fct_account_signals'),
+    'ticket': ref('fct_ticket_signals'),
+    'contract': ref('fct_contract_signals'),
+} %}
+
 with
-accounts as (
-    select * from {{ ref('fct_account_signals') }}
-),
-
-tickets as (
-    select * from {{ ref('fct_ticket_signals') }}
-),
-
-contracts as (
-    select * from {{ ref('fct_contract_signals') }}
-),
-
 matches as (
     -- Without rules nothing matches.
     select
@@ -24,7 +18,7 @@ matches as (
         cast(null as {{ type_text() }}) as priority,
         cast(null as {{ type_text() }}) as rationale,
         cast(null as {{ type_text() }}) as evidence
-    from accounts
+    from {{ rows['account'] }}
     where false
     {% for together in action_rules() %}
         union all
@@ -57,7 +51,7 @@ matches as (
                     {% endfor %}
                 {% endfor %}
             end as evidence
-        from {{ rule_rows(together.grain) }}
+        from {{ rows[together.grain] }}
         where
             {% for one in together.cases %}
                 {{ "or" if not loop.first }} ({{ one.when }})
