@@ -37,9 +37,12 @@ class Delivered:
 def deliver(
     store: Store, settings: Settings, policies: Policies, at_most: int | None = None, now: datetime | None = None
 ) -> Delivered:
-    """Do one round as of now; raises SetUpError for a connector that lacks its secret."""
+    """Do one round as of now (`now`: naive UTC).
+
+    Raises SetUpError for a connector that lacks what it needs; deadlines and clocks have been seen to by then.
+    """
     moment = now or utc_now()
-    worker = Worker(store, build_connectors(policies.connectors, settings), policies, lambda: now or utc_now())
     woken, expired = tend(store, policies, moment)
     ticked = tick(store, policies, moment)
+    worker = Worker(store, build_connectors(policies.connectors, settings), policies, lambda: now or utc_now())
     return Delivered(woken, expired, ticked, worker.run(at_most))

@@ -23,6 +23,7 @@ from orchestration.actions.connectors.base import (
     Found,
     NotTakenError,
     RefusedError,
+    SetUpError,
     UnknownOutcomeError,
 )
 from orchestration.actions.messages import Message, shortened
@@ -159,7 +160,7 @@ class Worker:
         self.name = f"{WORKER}-{secrets.token_hex(8)}"
         longest = max((connector.timeout_seconds for connector in connectors.values()), default=0)
         if policies.ledger.work.lease_seconds <= _TIMES_TIMEOUT * longest:
-            raise ValueError(
+            raise SetUpError(
                 f"work.lease_seconds of ledger.yaml is {policies.ledger.work.lease_seconds}; with a timeout of"
                 f" {longest} seconds in connectors.yaml it must be more than {_TIMES_TIMEOUT * longest}"
             )

@@ -146,7 +146,7 @@ def actions_run(
     policies: PoliciesOption = None,
 ) -> None:
     """Carry out what is due now: clocks of alerts, messages, queued actions."""
-    from orchestration.actions.connectors.build import SetUpError
+    from orchestration.actions.connectors.base import SetUpError
     from orchestration.actions.deliver import deliver
 
     settings = settings_of(home=home, policies=policies)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.actions.connectors.build import SetUpError
+from orchestration.actions.connectors.base import SetUpError
 from orchestration.actions.deliver import deliver
 from orchestration.actions.store import Store, utc_now
 from orchestration.actions.sync import take_in

@@ -16,6 +16,10 @@ class Found(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
+class SetUpError(ValueError):
+    """A connector that lacks what it needs; says what, and where it is looked for."""
+
+
 class CallError(RuntimeError):
     """A call that didn't end well; says why, without secrets."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestration.actions.connectors.base import Connector
+from orchestration.actions.connectors.base import Connector, SetUpError
 from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.email import Email
 from orchestration.actions.connectors.slack import Slack
@@ -13,10 +13,6 @@ from orchestration.actions.connectors.webhook import Webhook
 from orchestration.policy.connectors import Connector as ConnectorPolicy
 from orchestration.policy.connectors import Connectors
 from orchestration.settings import Settings
-
-
-class SetUpError(ValueError):
-    """A connector that lacks what it needs; says what, and where it is looked for."""
 
 
 def build_connectors(policy: Connectors, settings: Settings) -> Mapping[str, Connector]:

@@ -20,8 +20,14 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from orchestration.actions.connectors.base import Found, NotTakenError, RefusedError, UnknownOutcomeError
-from orchestration.actions.connectors.build import SetUpError, build_connectors
+from orchestration.actions.connectors.base import (
+    Found,
+    NotTakenError,
+    RefusedError,
+    SetUpError,
+    UnknownOutcomeError,
+)
+from orchestration.actions.connectors.build import build_connectors
 from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.email import Email
 from orchestration.actions.connectors.http import wait_seconds

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from ledgers import DAY, log, reasons, row, statuses, take
 
-from orchestration.actions.connectors.base import Connector
+from orchestration.actions.connectors.base import Connector, SetUpError
 from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.webhook import Webhook
 from orchestration.actions.decide import Desk
@@ -349,7 +349,7 @@ def test_only_who_holds_the_lease_records(store: Store, hooked: Policies, target
 
 def test_a_lease_shorter_than_two_calls_is_refused(lite: Store, hooked: Policies, target: Receiver) -> None:
     worker(lite, hooked, hook(target, timeout=149))
-    with pytest.raises(ValueError, match=r"with a timeout of 150 seconds in connectors\.yaml it must be more than 300"):
+    with pytest.raises(SetUpError, match=r"with a timeout of 150 seconds in connectors\.yaml it must be more than 300"):
         worker(lite, hooked, hook(target, timeout=150))
 
 
