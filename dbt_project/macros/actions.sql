@@ -37,15 +37,16 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Columns of a relation with their kinds (text, number, boolean, date) as a JSON object. #}
+{# Columns of a relation with their kinds (text, word, number, boolean, date) as a JSON object. Words need no escape. #}
 {% macro evidence_of(columns, relation=none) -%}
     {%- set members = [] -%}
     {%- for name, kind in columns -%}
         {%- set value = (relation ~ '.' if relation else '') ~ name -%}
-        {%- if kind == 'date' -%}
-            {%- set value = 'cast(' ~ value ~ ' as ' ~ type_text() ~ ')' -%}
+        {%- if kind in ('date', 'word') -%}
+            {%- do members.append([name, "coalesce('\"' || cast(" ~ value ~ ' as ' ~ type_text() ~ ") || '\"', 'null')"]) -%}
+        {%- else -%}
+            {%- do members.append([name, json_string(value) if kind == 'text' else json_plain(value)]) -%}
         {%- endif -%}
-        {%- do members.append([name, json_string(value) if kind in ('text', 'date') else json_plain(value)]) -%}
     {%- endfor -%}
     {{ json_object_text(members) }}
 {%- endmacro %}

@@ -19,14 +19,19 @@ Kind = Literal["text", "number", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A column that a condition may name."""
+    """A column that a condition may name. `is_word`: its texts are of a fixed vocabulary, which needs no escaping."""
 
     kind: Kind
     meaning: str
+    is_word: bool = False
 
 
 def _text(meaning: str) -> Signal:
     return Signal("text", meaning)
+
+
+def _word(meaning: str) -> Signal:
+    return Signal("text", meaning, is_word=True)
 
 
 def _number(meaning: str) -> Signal:
@@ -47,13 +52,13 @@ ACCOUNT_SIGNALS: Columns = MappingProxyType(
         "csm_name": _text("its CSM"),
         "geo": _text("GEO"),
         "region": _text("region"),
-        "segment": _text("smb, mid_market or enterprise"),
-        "lifecycle": _text("onboarding, active, renewal or churned"),
+        "segment": _word("smb, mid_market or enterprise"),
+        "lifecycle": _word("onboarding, active, renewal or churned"),
         "score": _number("health score, 0 to 100"),
-        "status": _text("status of the machine"),
-        "tier": _text("healthy, stable, at_risk or critical"),
-        "final_status": _text("the CSM's call while it holds, else the status of the machine"),
-        "confidence": _text("high, medium or low"),
+        "status": _word("status of the machine"),
+        "tier": _word("healthy, stable, at_risk or critical"),
+        "final_status": _word("the CSM's call while it holds, else the status of the machine"),
+        "confidence": _word("high, medium or low"),
         "change_week": _number("change of the score in a week, points"),
         "change_month": _number("change of the score in a month, points"),
         "arr": _number("ARR, reporting currency"),
@@ -68,13 +73,13 @@ ACCOUNT_SIGNALS: Columns = MappingProxyType(
         "is_churned": _flag("whether the account has churned"),
         "is_scored": _flag("whether the account is scored"),
         "acts_on_probability": _number("the churn probability that drives actions, %"),
-        "status_before": _text("status of the machine at the run before"),
-        "tier_before": _text("tier at the run before"),
-        "final_status_before": _text("final status at the run before"),
+        "status_before": _word("status of the machine at the run before"),
+        "tier_before": _word("tier at the run before"),
+        "final_status_before": _word("final status at the run before"),
         "final_status_fell": _flag("whether the final status is worse than at the run before"),
         "last_written_score": _number("the score last written to the CRM, 0 to 100"),
-        "written_status": _text("the status that the score last written earns"),
-        "written_tier": _text("the tier that the score last written earns"),
+        "written_status": _word("the status that the score last written earns"),
+        "written_tier": _word("the tier that the score last written earns"),
         "planned_activities_soon": _number("activities planned in the next planned_days"),
         "completed_activities_recent": _number("activities completed in completed_days"),
         "days_since_completed_activity": _number("days since the latest completed activity"),
@@ -101,7 +106,7 @@ _OF_THE_ACCOUNT: Columns = MappingProxyType(
 TICKET_SIGNALS: Columns = MappingProxyType(
     {
         "ticket_id": _text("ticket"),
-        "priority": _text("urgent, high, normal or low"),
+        "priority": _word("urgent, high, normal or low"),
         "topic": _text("topic"),
         "is_incident": _flag("whether it is an incident"),
         "escalated": _flag("whether it was escalated"),

@@ -165,7 +165,7 @@ def _told(rule: Rule, windows: SignalWindows) -> dict[str, Any]:
     named = columns_of(rule.when) + (columns_of(rule.raised.when) if rule.raised else [])
     return {
         "rule": rule.rule,
-        "evidence": [[name, columns[name].kind] for name in dict.fromkeys(named)],
+        "evidence": [[name, "word" if columns[name].is_word else columns[name].kind] for name in dict.fromkeys(named)],
         "rationale": [[piece, columns[piece].kind if is_column else None] for piece, is_column in rule.pieces(windows)],
     }
 

@@ -92,7 +92,7 @@ from_elsewhere as (
         origins.title,
         {{ flag_reason('candidates') }} as rationale,
         {{ evidence_of([
-            ('contract_id', 'text'), ('milestone', 'text'), ('due_date', 'date'), ('window_opens_on', 'date'),
+            ('contract_id', 'text'), ('milestone', 'word'), ('due_date', 'date'), ('window_opens_on', 'date'),
             ('window_closes_on', 'date')
         ], 'candidates') }} as evidence
     from candidates
@@ -122,7 +122,7 @@ from_elsewhere as (
         plans.action as title,
         plans.why as rationale,
         {{ evidence_of([
-            ('level', 'text'), ('phase', 'text'), ('acts_on_probability', 'number'), ('final_status', 'text'),
+            ('level', 'word'), ('phase', 'word'), ('acts_on_probability', 'number'), ('final_status', 'word'),
             ('days_to_renewal', 'number')
         ], 'plans') }} as evidence
     from plans
@@ -152,7 +152,7 @@ from_elsewhere as (
         stages.stage || ': ' || stages.work as title,
         stages.justification as rationale,
         {{ evidence_of([
-            ('type', 'text'), ('week', 'number'), ('potential_arr', 'number'), ('priority', 'text')
+            ('type', 'word'), ('week', 'number'), ('potential_arr', 'number'), ('priority', 'text')
         ], 'stages') }} as evidence
     from stages
     cross join run
@@ -181,8 +181,8 @@ from_elsewhere as (
         alerts.title,
         alerts.evidence as rationale,
         {{ evidence_of([
-            ('alert', 'text'), ('subject_kind', 'text'), ('subject', 'text'), ('raised_on', 'date'), ('value', 'number'),
-            ('next_step', 'text')
+            ('alert', 'word'), ('subject_kind', 'word'), ('subject', 'text'), ('raised_on', 'date'), ('value', 'number'),
+            ('next_step', 'word')
         ], 'alerts') }} as evidence
     from alerts
     cross join run
@@ -211,7 +211,7 @@ from_elsewhere as (
         origins.title,
         surveys.reason as rationale,
         {{ evidence_of([
-            ('survey_type', 'text'), ('subject', 'text'), ('due_on', 'date'), ('sent_on', 'date'), ('held_back', 'text')
+            ('survey_type', 'word'), ('subject', 'text'), ('due_on', 'date'), ('sent_on', 'date'), ('held_back', 'word')
         ], 'surveys') }} as evidence
     from surveys
     inner join origins
