@@ -64,8 +64,7 @@ responses as (
         count(*) as critical_alerts,
         count(response_times.response_hours) as response_count,
         sum(cast(response_times.response_hours as decimal(24, 6))) as response_sum,
-        sum(cast(response_times.response_hours as double) * cast(response_times.response_hours as double))
-            as response_squares
+        sum(response_times.response_hours * response_times.response_hours) as response_squares
     from members
     inner join response_times
         on members.account_id = response_times.account_id and members.quarter_number = response_times.raised_quarter
