@@ -13,7 +13,6 @@ from pydantic import Field
 from orchestration.policy.base import Number, Percent, PolicyFile, PolicyModel, Text, WindowDays, setting
 from orchestration.policy.problems import Finding, below_another
 
-_Answer = Annotated[Number, Field(ge=0, le=10)]
 _Listed = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
 
@@ -42,8 +41,6 @@ class Measuring(PolicyModel):
     satisfied_at_least: Annotated[Number, Field(ge=1, le=5)] = setting(
         "A ticket rated this or more satisfied.", "rating, 1 to 5"
     )
-    promoter_at_least: _Answer = setting("A promoter answers this or more.", "NPS answer, 0 to 10")
-    detractor_at_most: _Answer = setting("A detractor answers this or less.", "NPS answer, 0 to 10")
     renewal_quarters: Annotated[int, Field(strict=True, ge=1, le=40)] = setting(
         "Contracts that ended in so many fiscal quarters, this one included.", "fiscal quarters"
     )
@@ -90,12 +87,6 @@ class Reports(PolicyFile):
     success_metrics: SuccessMetrics = setting("What is measured, and what is wanted.", "settings")
 
     def lint(self) -> Iterator[Finding]:
-        measuring = self.measuring
-        yield from below_another(
-            ("measuring", "promoter_at_least"),
-            *(measuring.promoter_at_least, measuring.detractor_at_most, "detractor_at_most"),
-            strictly=True,
-        )
         for name, target in self.success_metrics:
             path = ("success_metrics", name)
             if target.at_least is not None and target.below is not None:

@@ -39,8 +39,6 @@ SCHEMAS: Schemas = MappingProxyType(
                 whole("year_days", "window of churn, expansions and interventions, days"),
                 whole("csat_days", "window of ratings, days"),
                 number("satisfied_at_least", "a rating that is satisfied"),
-                number("promoter_at_least", "an answer that is a promoter's"),
-                number("detractor_at_most", "an answer that is a detractor's"),
                 whole("renewal_quarters", "fiscal quarters in which contracts ended"),
                 number(
                     "intervention_cost", "cost of an intervention, reporting currency; null: not set", nullable=True

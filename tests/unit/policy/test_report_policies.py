@@ -19,8 +19,6 @@ CASES = [
     Case("tenure of the unborn", FEEDS, "tenure_at_least_years: 2", "tenure_at_least_years: -1",
          "tenure_at_least_years: -1", "marketing.tenure_at_least_years", "-1", "at least 0"),
     Case("empty lists", REPORTS, "listed: 10", "listed: 0", "listed: 0", "dashboard.listed", "0", "at least 1"),
-    Case("promoters who detract", REPORTS, "promoter_at_least: 9", "promoter_at_least: 6", "promoter_at_least: 6",
-         "measuring.promoter_at_least", "6", "more than detractor_at_most, 6"),
     Case("intervention for nothing", REPORTS, "renewal_quarters: 4", "renewal_quarters: 4\n  intervention_cost: 0",
          "intervention_cost: 0", "measuring.intervention_cost", "0", "more than 0"),
     Case("two targets", REPORTS, "{title: Annual churn, below: 5}", "{title: Annual churn, at_least: 1, below: 5}",

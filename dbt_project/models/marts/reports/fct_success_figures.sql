@@ -48,7 +48,8 @@ answers as (
 ),
 
 interventions as (
-    select * from {{ ref('stg_landing__interventions') }}
+    select * from {{ ref('fct_intervention_outcomes') }}
+    where origin <> 'none'
 ),
 
 forecast as (
@@ -69,6 +70,13 @@ known as (
 
 settings as (
     select * from {{ ref('stg_policy__report_settings') }}
+),
+
+survey_settings as (
+    select
+        promoter_at_least,
+        detractor_at_most
+    from {{ ref('stg_policy__survey_settings') }}
 ),
 
 run as (
@@ -208,15 +216,15 @@ both_answers as (
 nps_gain as (
     select
         {{ divide_exact(
-            '100 * (count(case when score_after >= settings.promoter_at_least then 1 end)'
-            ~ ' - count(case when score_after <= settings.detractor_at_most then 1 end)'
-            ~ ' - count(case when score_before >= settings.promoter_at_least then 1 end)'
-            ~ ' + count(case when score_before <= settings.detractor_at_most then 1 end))',
+            '100 * (count(case when score_after >= survey_settings.promoter_at_least then 1 end)'
+            ~ ' - count(case when score_after <= survey_settings.detractor_at_most then 1 end)'
+            ~ ' - count(case when score_before >= survey_settings.promoter_at_least then 1 end)'
+            ~ ' + count(case when score_before <= survey_settings.detractor_at_most then 1 end))',
             'count(*)', places=6, input_places=0
         ) }} as value,
         count(*) as n
     from both_answers
-    cross join settings
+    cross join survey_settings
     where both_answers.score_before is not null and both_answers.score_after is not null
 ),
 
@@ -258,7 +266,7 @@ closed as (
     select
         interventions.account_id,
         count(*) as interventions,
-        max(case when interventions.outcome = 'recovered' then 1 else 0 end) as is_recovered
+        max(case when interventions.has_recovered then 1 else 0 end) as is_recovered
     from interventions
     cross join windows
     where interventions.closed_on >= windows.year_from

@@ -7,8 +7,6 @@ select
     year_days,
     csat_days,
     satisfied_at_least,
-    promoter_at_least,
-    detractor_at_most,
     renewal_quarters,
     intervention_cost
 from {{ read_input(source('policy', 'report_settings')) }}
