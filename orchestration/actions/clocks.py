@@ -6,7 +6,7 @@ each, all others are in the digest that an owner gets once a day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from orchestration.actions.intake import rows_of
 from orchestration.actions.states import Status
 from orchestration.actions.store import Store, one
 from orchestration.actions.tables import alert_entries, alerts, notices
@@ -56,7 +57,7 @@ def take_in(store: Store, con: Connection, publication: Publication, now: dateti
     _incoming.create(con)
     names = ", ".join("at_once::int as at_once" if name == "at_once" else name for name in _TOLD)
     query = f"select {names} from published.{TABLE} where is_open"  # noqa: S608 - names of columns
-    store.load(con, _incoming, _TOLD, _texts(publication, query))
+    store.load(con, _incoming, _TOLD, rows_of(publication, query))
     known = sa.select(sa.literal(1)).where(alerts.c.alert_id == _incoming.c.alert_id).exists()
     moment = sa.literal(now, sa.DateTime)
     new = sa.select(
@@ -74,12 +75,6 @@ def take_in(store: Store, con: Connection, publication: Publication, now: dateti
     cleared = store.counted(con, sa.update(alerts).where(_is_open(), ~there).values(cleared_at=now))
     _incoming.drop(con)
     return {"alerts_raised": raised, "alerts_cleared": cleared}
-
-
-def _texts(publication: Publication, query: str) -> Iterator[Any]:
-    from orchestration.actions.sync import rows_of
-
-    return rows_of(publication, query)
 
 
 def _is_open() -> sa.ColumnElement[bool]:

@@ -87,7 +87,8 @@ class Store:
         """Keep every other writer of these tables out until the transaction ends."""
         if not self.is_sqlite:
             names = ", ".join(con.dialect.identifier_preparer.format_table(table) for table in tables)
-            con.exec_driver_sql(f"lock table {names} in share row exclusive mode")
+            # It waits for rows that are only locked, too: a weaker one and a worker would wait for each other.
+            con.exec_driver_sql(f"lock table {names} in exclusive mode")
 
     @staticmethod
     def counted(con: Connection, statement: sa.Executable) -> int:

@@ -6,16 +6,15 @@ than the one they decided under.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from orchestration.actions import clocks
+from orchestration.actions.intake import rows_of
 from orchestration.actions.moves import Mover, by_mode, rank
 from orchestration.actions.states import ENTRY, WAITING, Status, may_become
 from orchestration.actions.store import Store
@@ -25,7 +24,6 @@ from orchestration.publishing.reader import Publication
 
 ENGINE = "engine"
 TABLE = "recommended_actions"
-_CHUNK = 20_000
 
 _incoming = sa.Table(
     "incoming_actions",
@@ -110,17 +108,6 @@ def _query(publication: Publication) -> str:
         f" from published.{TABLE} r left join published.account_health h on h.account_id = r.account_id"
         " where r.status <> 'held_back'"
     )
-
-
-def rows_of(publication: Publication, query: str) -> Iterator[Sequence[Any]]:
-    """Rows of a query with every value as text or None, a chunk at a time."""
-    cursor = publication.connection.cursor()
-    names = [column[0] for column in cursor.execute(f"{query} limit 0").description]
-    # PostgreSQL has no NUL in texts.
-    texts = ", ".join(f'replace("{name}"::varchar, chr(0), \'\') as "{name}"' for name in names)
-    cursor.execute(f"select {texts} from ({query})")  # noqa: S608 - names of columns
-    while chunk := cursor.fetchmany(_CHUNK):
-        yield from chunk
 
 
 def _enter(mover: Mover) -> int:

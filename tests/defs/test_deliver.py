@@ -17,7 +17,7 @@ from orchestration.refresh.extract import extract
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
 from orchestration.sources.landing import LandingZone
-from tests.support.ledger import action, publish
+from tests.support.ledger import action, alert, publish
 
 
 @pytest.fixture
@@ -119,13 +119,16 @@ def test_a_round_says_what_failed(settings: Settings, monkeypatch: pytest.Monkey
     hook = "connectors:\n  hook: {kind: webhook, url: 'http://127.0.0.1:9/hook', secret: hook_key}\ndefault: hook\n"
     (folder / "connectors.yaml").write_text(hook)
     settings = Settings(home=tmp_path, policies=folder)
-    publish(settings.published_path, action("m1"))
+    publish(settings.published_path, action("m1"), alerts=[alert("l1", at_once=True)])
     taken_in(settings)
     job = deliver_job(settings)
     failed = job.execute_in_process(raise_on_error=False)
     assert not failed.success
     [failure] = failed.get_step_failure_events()
     assert "set ACCOUNT_HEALTH_SECRET_HOOK_KEY, or put it into a file hook_key" in str(failure.step_failure_data.error)
+    # Deadlines and clocks were seen to all the same.
+    with Store.open(settings) as store, store.reading() as con:
+        assert ("alert:l1",) in con.exec_driver_sql("select notice_id from notices").fetchall()
     monkeypatch.setenv("ACCOUNT_HEALTH_SECRET_HOOK_KEY", "s3cret")
     assert job.execute_in_process().success
     with Store.open(settings) as store, store.reading() as con:

@@ -311,6 +311,26 @@ def test_workers_at_once_share_the_work(store: Store, ledger_url: str, hooked: P
     assert len(log(store)) == 3 * len(names)
 
 
+def test_workers_and_publications_at_once_get_along(
+    store: Store, ledger_url: str, rules: Policies, tmp_path: Path
+) -> None:
+    names = [f"m{number:02d}" for number in range(60)]
+    rows = [action(name) for name in names]
+    take(store, rules, *rows)
+    child = os.fork()
+    if child == 0:
+        try:
+            with Store.at(ledger_url) as own:
+                worked = worker(own, rules, DryRun("dry_run", tmp_path)).run()
+            os._exit(0 if worked.done and not worked.problems else 2)
+        finally:
+            os._exit(3)
+    for number in range(1, 21):
+        take(store, rules, *(row | {"title": f"Title {number}"} for row in rows), as_of=AS_OF + number * DAY)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert statuses(store) == dict.fromkeys(names, "done")
+
+
 def test_a_worker_that_was_too_slow_records_nothing(store: Store, hooked: Policies, target: Receiver) -> None:
     take(store, hooked, action("m"))
     other: list[Worked] = []
