@@ -51,6 +51,9 @@ class Store:
         store = cls(_engine(url))
         try:
             store._bring_up_to_date()
+        except LedgerError:
+            store.close()
+            raise
         except (sa.exc.SQLAlchemyError, OSError) as error:
             store.close()
             raise LedgerError(f"the ledger can't be opened: {_plain(error)}") from None
@@ -182,11 +185,15 @@ def _version(con: Connection) -> str | None:
 def _migrate(con: Connection) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = con
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LedgerError(f"the ledger was made by another version of this project: {_plain(error)}") from None
     con.commit()
 
 
