@@ -24,6 +24,7 @@ SHIPPED = Path(__file__).parents[2] / "policies"
 SHAPING = {name: model.file_name for name, model in POLICY_FILES.items() if model.shapes_results}
 # Overrides are none in the shipped policies; these have one of each kind.
 CHECKS_OVERRIDE = {"segment": "smb", "near_miss_days": 5, "milestones": {"pre_end": {"offset_days": -100}}}
+LEVEL_OVERRIDES = {"smb": "conservative", "mid_market": "aggressive"}
 SCORE_OVERRIDE = {
     "segment": "smb",
     "dimensions": {"sentiment": {"weight": 20}, "engagement": {"weight": 20}},
@@ -44,6 +45,7 @@ def leaves(value: Any, path: Leaf = ()) -> list[Leaf]:
 READ = {name: read_document(SHIPPED / file)[0].values for name, file in SHAPING.items()}
 READ["health_checks"]["overrides"] = [CHECKS_OVERRIDE]
 READ["health_score"]["overrides"] = [SCORE_OVERRIDE]
+READ["actions"]["levels"]["by_segment"] = LEVEL_OVERRIDES
 LEAVES = [(name, path) for name, values in READ.items() for path in leaves(values)]
 POLICIES = load_policies(SHIPPED)
 
