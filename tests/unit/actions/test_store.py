@@ -77,7 +77,7 @@ def test_a_ledger_that_cannot_be_opened_says_so_without_a_password(tmp_path: Pat
 def test_a_ledger_of_a_later_version_is_left_alone(store: Store, ledger_url: str) -> None:
     with store.writing() as con:
         con.execute(sa.text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(LedgerError, match="made by another version of this project: .*9999"):
+    with pytest.raises(LedgerError, match=r"made by another version of this project: .*9999"):
         Store.at(ledger_url)
 
 
