@@ -37,9 +37,5 @@ select
     raised_at,
     acknowledged_at,
     {{ fiscal_quarter_number('raised_on', 'fiscal_year_start_month') }} as raised_quarter,
-    cast(
-        {{ divide_exact(
-            microseconds_between('raised_at', 'acknowledged_at'), '3600000000', places=6, input_places=0
-        ) }} as decimal(18, 6)
-    ) as response_hours
+    cast({{ mean_hours(microseconds_between('raised_at', 'acknowledged_at'), 1) }} as decimal(18, 6)) as response_hours
 from dated
