@@ -56,7 +56,7 @@ class Backtest(PolicyFile):
     interval_z: Annotated[Number, Field(gt=0, le=10)] = setting(
         "How wide intervals are; 1.96 makes them 95 % intervals.", "standard deviations"
     )
-    fitting: Fitting = setting("What is suggested from what happened.", "settings")
+    fitting: Fitting = setting("How values of the churn policy are fitted to what happened.", "settings")
 
     def lint(self) -> Iterator[Finding]:
         yield from repeated(("horizons_days",), map(str, self.horizons_days))
