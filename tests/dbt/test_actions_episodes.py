@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from tests.dbt.action_lab import OFF, Days, Lab, changed, day, rules_only
+import pytest
+
+from tests.dbt.action_lab import OFF, Days, Lab, changed, day
 from tests.support.compiled import rows_of
 from tests.support.inputs import Row, contract
 
@@ -21,37 +24,163 @@ def lab_of(folder: Path, **guards: Any) -> Lab:
     return Lab(folder, guards=changed("guards", OFF | guards))
 
 
-def ids(rows: dict[tuple[str, str], Row]) -> dict[tuple[str, str], str]:
-    return {key: row["action_id"] for key, row in rows.items()}
+@dataclass
+class Timeline:
+    """What was found on each day of a month: actions by account and action, budgets by owner, episodes by action id."""
+
+    actions: dict[int, dict[tuple[str, str], Row]] = field(default_factory=dict)
+    budgets: dict[int, dict[str, Row]] = field(default_factory=dict)
+    episodes: dict[int, list[Row]] = field(default_factory=dict)
+
+    def of(self, account_id: str, action: str = "notify_owner") -> dict[int, Row]:
+        """The rows of one action by day."""
+        return {on: found[account_id, action] for on, found in self.actions.items() if (account_id, action) in found}
+
+    def status(self, account_id: str) -> dict[int, str]:
+        return {on: row["status"] for on, row in self.of(account_id).items()}
 
 
-def test_an_episode_gives_one_action_for_as_long_as_its_cause_lasts(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb")
-    days = Days(lab)
-    first = days.on(june(1))["a", "notify_owner"]
-    assert (first["episode_started_on"], first["created_on"], first["is_new"]) == (june(1), june(1), True)
-    # A run a week later is the next one, so the episode goes on.
-    later = days.on(june(8))["a", "notify_owner"]
-    assert later["action_id"] == first["action_id"]
-    assert (later["episode_started_on"], later["created_on"], later["is_new"]) == (june(1), june(1), False)
-    assert later["due_on"] == first["due_on"] == june(1)
+# What accounts want from a day on; all begin on 1 June.
+WANTS: dict[str, dict[int, str]] = {
+    "steady": {1: "notify_owner"},
+    "back": {1: "notify_owner", 3: NONE, 5: "notify_owner"},
+    "gone": {1: "notify_owner", 2: NONE},
+    "other action": {1: "notify_owner", 2: NONE, 3: "schedule_checkpoint"},
+    "complains": {1: NONE, 4: "send_check_in_email"},
+    "complained": {1: NONE, 4: "send_check_in_email", 5: NONE, 6: "send_check_in_email"},
+    "tickets": {1: NONE},
+    "worked": {1: "notify_owner"},
+    "grown": {1: "notify_owner"},
+}
+RUNS = (1, 2, 3, 4, 5, 6, 8, 14, 15)
 
 
-def test_what_ends_cools_down_before_it_is_made_again(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb", renews_in=None)
-    days = Days(lab)
-    first = ids(days.on(june(1)))
-    assert days.on(june(3), a=NONE) == {}
+def move(account_id: str, action_id: str, to_status: str, on: int, by: str = "maria", **more: Any) -> Row:
+    return {
+        "transition_id": f"{account_id}-{on}-{to_status}",
+        "action_id": action_id,
+        "account_id": account_id,
+        "action": "notify_owner",
+        "from_status": "queued",
+        "to_status": to_status,
+        "acted_by": by,
+        "acted_at": datetime.combine(june(on), time(9)),
+    } | more
+
+
+def log(worked: str, grown: str) -> list[Row]:
+    """What the ledger says of two actions."""
+    return [
+        move("worked", worked, "queued", 1, "engine", from_status=None),
+        move("worked", worked, "executing", 2),
+        move("worked", worked, "done", 3),
+        move("grown", grown, "queued", 1, "engine", from_status=None),
+        # Put off, and back where a person had approved it.
+        move("grown", grown, "queued", 3, "engine", from_status="snoozed"),
+        move("grown", grown, "cause_cleared", 5, "engine"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
+    """Accounts without contracts, so that nothing but rules calls for anything."""
+    lab = lab_of(tmp_path_factory.mktemp("month"))
+    for name in WANTS:
+        lab.add(name, NONE, segment="smb", renews_in=None, csm_name=name)
+    for name, until in (("complains", 5), ("complained", 6)):
+        lab.row(
+            "signals",
+            name,
+            signal_id=name,
+            signal_type="executive_complaint",
+            observed_on=june(1),
+            resolved_on=june(until),
+        )
+    for number, on in ((1, 1), (2, 4)):
+        made = datetime(2026, 6, on, 12)
+        lab.row("tickets", "tickets", ticket_id=f"t{number}", topic="lab", created_at=made)
+    days, found = Days(lab), Timeline()
+    for on in RUNS:
+        if on == 2:
+            first = found.actions[1]
+            lab.streams["action_log"] += log(
+                *(first[name, "notify_owner"]["action_id"] for name in ("worked", "grown"))
+            )
+            (grown,) = [row for row in lab.streams["accounts"] if row["account_id"] == "grown"]
+            grown["segment"] = "enterprise"
+        regions = {name: wants[on] for name, wants in WANTS.items() if on in wants}
+        found.actions[on] = days.on(june(on), **regions)
+        found.budgets[on], found.episodes[on] = days.budget, days.episodes
+    return found
+
+
+def test_an_episode_gives_one_action_for_as_long_as_its_cause_lasts(month: Timeline) -> None:
+    rows = month.of("steady")
+    assert list(rows) == list(RUNS)
+    assert len({row["action_id"] for row in rows.values()}) == 1
+    assert {(row["episode_started_on"], row["created_on"], row["due_on"]) for row in rows.values()} == {
+        (june(1), june(1), june(1))
+    }
+    # A run days later is the next one, so the episode goes on.
+    assert [on for on, row in rows.items() if row["is_new"]] == [1]
+
+
+def test_what_ends_cools_down_before_it_is_made_again(month: Timeline) -> None:
+    rows = month.of("back")
     # 14 days: 1 to 14 June.
-    assert days.on(june(5), a="notify_owner") == {}
-    assert days.budget["Cas Csm"]["cooling_actions"] == 1
-    assert days.on(june(14)) == {}
-    again = days.on(june(15))
-    assert ids(again) != first
-    assert again["a", "notify_owner"]["episode_started_on"] == june(15)
-    assert days.budget["Cas Csm"]["cooling_actions"] == 0
+    assert list(rows) == [1, 2, 15]
+    assert rows[1]["action_id"] == rows[2]["action_id"] != rows[15]["action_id"]
+    assert (rows[15]["episode_started_on"], rows[15]["created_on"]) == (june(15), june(15))
+    cooling = {on: found["back"]["cooling_actions"] for on, found in month.budgets.items() if "back" in found}
+    assert cooling == {1: 0, 2: 0, 5: 1, 6: 1, 8: 1, 14: 1, 15: 0}
+
+
+def test_another_action_and_another_subject_do_not_cool_down(month: Timeline) -> None:
+    assert list(month.of("other action")) == [1]
+    assert list(month.of("other action", "schedule_checkpoint")) == [3, 4, 5, 6, 8, 14, 15]
+    tickets = {
+        on: sorted(row["subject"] for row in rows if row["account_id"] == "tickets" and row["is_open"])
+        for on, rows in month.episodes.items()
+    }
+    # Tall after two days.
+    assert tickets == {1: [], 2: [], 3: ["t1"], 4: ["t1"], 5: ["t1"]} | {on: ["t1", "t2"] for on in (6, 8, 14, 15)}
+
+
+def test_what_guards_suppressed_is_made_when_they_let_go(month: Timeline) -> None:
+    rows = month.of("complains", "send_check_in_email")
+    assert (rows[4]["status"], rows[4]["created_on"], rows[4]["is_new"]) == ("suppressed", None, False)
+    assert month.budgets[4]["complains"]["suppressed_actions"] == 1
+    assert rows[5]["action_id"] == rows[4]["action_id"]
+    assert (rows[5]["status"], rows[5]["episode_started_on"], rows[5]["created_on"]) == (
+        "pending_approval", june(4), june(5),
+    )  # fmt: skip
+    assert rows[5]["is_new"]
+
+
+def test_what_was_suppressed_does_not_cool_down(month: Timeline) -> None:
+    rows = month.of("complained", "send_check_in_email")
+    assert [(on, row["status"]) for on, row in rows.items()][:2] == [(4, "suppressed"), (6, "pending_approval")]
+    assert rows[6]["created_on"] == june(6)
+    assert not [row for row in month.episodes[5] if row["account_id"] == "complained"]
+
+
+def test_an_ended_episode_is_remembered_as_long_as_it_matters(month: Timeline) -> None:
+    kept = {on: [row["is_open"] for row in rows if row["account_id"] == "gone"] for on, rows in month.episodes.items()}
+    assert kept == {1: [True]} | {on: [False] for on in (2, 3, 4, 5, 6, 8, 14)} | {15: []}
+
+
+def test_what_people_and_connectors_did_is_the_status(month: Timeline) -> None:
+    """What happened on as_of or later isn't known yet."""
+    assert month.status("worked") == {1: "queued", 2: "queued", 3: "executing"} | dict.fromkeys(
+        (4, 5, 6, 8, 14, 15), "done"
+    )
+
+
+def test_the_engines_own_word_follows_the_mode_of_today(month: Timeline) -> None:
+    """From the second day on the account is an enterprise, where telling the owner takes approval."""
+    assert month.status("grown") == {
+        1: "queued", 2: "pending_approval", 3: "pending_approval", 4: "queued", 5: "queued",
+    } | dict.fromkeys((6, 8, 14, 15), "cause_cleared")  # fmt: skip
 
 
 def test_cooling_down_can_be_turned_off_or_shortened(tmp_path: Path) -> None:
@@ -62,48 +191,6 @@ def test_cooling_down_can_be_turned_off_or_shortened(tmp_path: Path) -> None:
         days.on(june(1))
         days.on(june(3), a=NONE)
         assert len(days.on(june(5), a="notify_owner")) == 1
-
-
-def test_other_actions_accounts_and_subjects_do_not_cool_down(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb")
-    lab.add("b", NONE, segment="smb")
-    days = Days(lab)
-    days.on(june(1))
-    days.on(june(2), a=NONE)
-    found = days.on(june(3), a="schedule_checkpoint", b="notify_owner")
-    assert set(found) == {("a", "schedule_checkpoint"), ("b", "notify_owner")}
-    for number in (1, 2):
-        columns = {"ticket_id": f"t{number}", "topic": "lab", "created_at": datetime(2026, 6, 1, 12)}
-        lab.row("tickets", "a", **columns)
-        with lab.run(lab.world(june(3 + number), earlier=days.episodes)) as con:
-            tickets = [row["subject"] for row in rules_only(con) if row["subject_kind"] == "ticket"]
-        assert tickets == [f"t{one}" for one in range(1, number + 1)]
-
-
-def test_what_guards_suppressed_is_made_when_they_let_go(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "send_check_in_email", segment="smb", renews_in=None)
-    lab.row("signals", "a", signal_id="s", signal_type="executive_complaint", observed_on=june(1), resolved_on=june(5))
-    days = Days(lab)
-    held = days.on(june(4))["a", "send_check_in_email"]
-    assert (held["status"], held["created_on"], held["is_new"]) == ("suppressed", None, False)
-    assert days.budget["Cas Csm"]["suppressed_actions"] == 1
-    free = days.on(june(5))["a", "send_check_in_email"]
-    assert free["action_id"] == held["action_id"]
-    assert (free["status"], free["episode_started_on"], free["created_on"]) == ("pending_approval", june(4), june(5))
-    assert free["is_new"]
-
-
-def test_what_was_suppressed_does_not_cool_down(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "send_check_in_email", segment="smb")
-    lab.row("signals", "a", signal_id="s", signal_type="executive_complaint", observed_on=june(1), resolved_on=june(6))
-    days = Days(lab)
-    days.on(june(4))
-    days.on(june(5), a=NONE)
-    assert days.episodes == [] or all(row["action"] != "send_check_in_email" for row in days.episodes)
-    assert days.on(june(6), a="send_check_in_email")["a", "send_check_in_email"]["created_on"] == june(6)
 
 
 def test_an_account_has_three_automatic_actions_in_a_week(tmp_path: Path) -> None:
@@ -207,67 +294,6 @@ def test_a_held_back_action_is_forgotten_when_its_cause_goes(tmp_path: Path) -> 
     assert held not in {row["account_id"] for row in days.episodes if row["action"] == "schedule_checkpoint"}
     # It was never made, so it need not cool down.
     assert days.on(june(3), **{held: "schedule_checkpoint"})[held, "schedule_checkpoint"]["status"] == "queued"
-
-
-def test_an_ended_episode_is_remembered_as_long_as_it_matters(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb")
-    days = Days(lab)
-    days.on(june(1))
-    for number, remembered in ((2, True), (14, True), (15, False)):
-        days.on(june(number), a=NONE)
-        ended = [row for row in days.episodes if row["action"] == "notify_owner"]
-        assert [row["is_open"] for row in ended] == [False] * remembered
-
-
-def move(action_id: str, to_status: str, on: int, by: str = "maria", **more: Any) -> Row:
-    return {
-        "transition_id": f"{on}-{to_status}-{by}",
-        "action_id": action_id,
-        "account_id": "a",
-        "action": "notify_owner",
-        "from_status": "queued",
-        "to_status": to_status,
-        "acted_by": by,
-        "acted_at": datetime.combine(june(on), time(9)),
-    } | more
-
-
-def test_what_people_and_connectors_did_is_the_status(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb")
-    days = Days(lab)
-    action = days.on(june(1))["a", "notify_owner"]["action_id"]
-    log = lab.streams["action_log"]
-
-    def status(number: int) -> str:
-        return days.on(june(number))["a", "notify_owner"]["status"]
-
-    log += [
-        move(action, "queued", 1, "engine", from_status=None),
-        move(action, "executing", 2),
-        move(action, "done", 3),
-    ]
-    # What happened on as_of or later isn't known yet.
-    assert status(2) == "queued"
-    assert status(3) == "executing"
-    assert status(4) == "done"
-    assert status(9) == "done"
-
-
-def test_the_engines_own_word_follows_the_mode_of_today(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path)
-    lab.add("a", "notify_owner", segment="smb")
-    days = Days(lab)
-    action = days.on(june(1))["a", "notify_owner"]["action_id"]
-    lab.streams["action_log"] += [move(action, "queued", 1, "engine", from_status=None)]
-    lab.streams["accounts"][0]["segment"] = "enterprise"
-    assert days.on(june(2))["a", "notify_owner"]["status"] == "pending_approval"
-    # Put off and back where a person had approved it.
-    lab.streams["action_log"] += [move(action, "queued", 2, "engine", from_status="snoozed")]
-    assert days.on(june(3))["a", "notify_owner"]["status"] == "queued"
-    lab.streams["action_log"] += [move(action, "cause_cleared", 3, "engine")]
-    assert days.on(june(4))["a", "notify_owner"]["status"] == "cause_cleared"
 
 
 def test_tickets_and_contracts_have_rules_of_their_own(tmp_path: Path) -> None:
