@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -243,13 +243,17 @@ def _number(figure: Decimal | None, unit: str = "") -> Cell:
     """Counts and money whole, points with what they have."""
     if figure is None:
         return Cell(_UNKNOWN, is_number=True)
-    return Cell(_plain(figure) if unit == "points" else f"{figure:,.0f}", is_number=True)
+    return Cell(_plain(figure) if unit == "points" else f"{_rounded(figure, 0):,}", is_number=True)
 
 
 def _plain(figure: Decimal) -> str:
     """With as many decimals as it needs, at most two."""
-    text = f"{figure:,.2f}"
-    return text.rstrip("0").rstrip(".")
+    return f"{_rounded(figure, 2):,}".rstrip("0").rstrip(".")
+
+
+def _rounded(figure: Decimal, places: int) -> Decimal:
+    """Half away from zero, as in the sentences of the models."""
+    return figure.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def _day(day: date) -> str:

@@ -12,9 +12,9 @@ import pytest
 
 from orchestration.publishing.reader import Publication
 from orchestration.publishing.snapshot import publish_snapshot
-from orchestration.reports.content import Cell, Document, Section, Table, documents_of
+from orchestration.reports.content import Cell, Document, Section, Table, _number, _plain, documents_of
 from orchestration.reports.documents import html, markdown, write_documents
-from tests.dbt.coloured_accounts import AS_OF, built, day
+from tests.dbt.coloured_accounts import AS_OF, built, day, number
 from tests.dbt.test_reports_examples import EARLIER
 from tests.dbt.test_reviews_examples import PIPELINES, item, portfolio
 from tests.support.inputs import Row
@@ -99,6 +99,20 @@ def test_metrics_show_their_value_or_why_they_have_none(documents: dict[str, Doc
     assert len(rows) == 11
     assert rows["QBR preparation time"][1].text == "no source says how long preparing a QBR takes"
     assert [cell.text for cell in rows["Satisfaction with support"]][1:4] == ["0 %", "at least 85", "no"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "whole", "short"),
+    [
+        ("2.5", "3", "2.5"),
+        ("-2.5", "-3", "-2.5"),
+        ("1234.565", "1,235", "1,234.57"),
+        ("100", "100", "100"),
+        ("0", "0", "0"),
+    ],
+)
+def test_figures_are_rounded_as_in_sentences(figure: str, whole: str, short: str) -> None:
+    assert (_number(number(figure)).text, _plain(number(figure))) == (whole, short)
 
 
 def test_reviews_hold_every_item_once(publication: Publication, documents: dict[str, Document]) -> None:

@@ -260,7 +260,9 @@ listed_expansions as (
         expansions.account_id,
         expansions.expected_arr as figure,
         expansions.account_name || ': ' || expansions.description
-        || coalesce(' (' || expansions.priority || ')', '') || '. ' || expansions.justification
+        || coalesce(' (' || expansions.priority || ')', '')
+        || coalesce(', ' || {{ money_words('expansions.expected_arr') }} || ' ' || run.currency || ' expected', '')
+        || '. ' || expansions.justification
         || case when expansions.qualified then ' Qualified.' else ' Not qualified yet.' end as text
     from expansions
     cross join run
