@@ -79,7 +79,12 @@ def test_baseline_shows_every_field(outcome: Outcome) -> None:
 
 
 def test_signals_are_the_values(outcome: Outcome) -> None:
-    assert_same(outcome.health.values, outcome.published("account_signals", "account_id"))
+    """Every account has its row; those that aren't scored have no values."""
+    rows = outcome.published("account_signals", "account_id")
+    assert_same(outcome.health.values, {name: row for name, row in rows.items() if row["is_scored"]})
+    assert rows.keys() == outcome.health.facts.accounts.keys()
+    measures = next(iter(outcome.health.values.values()))
+    assert {row[name] for row in rows.values() if not row["is_scored"] for name in measures} <= {None}
 
 
 def test_a_call_that_differs_is_listed(outcome: Outcome) -> None:
