@@ -138,23 +138,25 @@ def test_only_so_many_months_count(tmp_path: Path) -> None:
     }
 
 
-def test_reconstructed_scores_may_know_what_came_later_and_are_left_out(tmp_path: Path) -> None:
+def test_reconstructed_scores_count_unless_they_must_not_and_are_told(tmp_path: Path) -> None:
     past = Past()
     for name in ("a", "b"):
         past.says(name, on=SCORED_ON, reconstructed=True)
         past.says(name, on=date(2025, 9, 30))
         past.knows(name, customer())
-    found = figures(past, tmp_path / "as-shipped", "section in ('periods', 'left_out')")
-    assert [(row["section"], row["horizon_days"], row["accounts"]) for row in found] == [
-        ("left_out", 0, 2),
-        ("periods", 90, 2),
-        ("periods", 180, 2),
+    sections = "section in ('periods', 'left_out', 'reconstructed')"
+    found = figures(past, tmp_path / "as-shipped", sections)
+    assert [(row["section"], row["horizon_days"], row["item"], row["accounts"]) for row in found] == [
+        ("reconstructed", 0, "counted", 2),
+        ("periods", 90, "all", 4),
+        ("periods", 180, "all", 2),
     ]
-    policies = write_policies(tmp_path / "policies", backtest={"reconstructed_too": True})
-    found = figures(past, tmp_path / "told-to", "section in ('periods', 'left_out')", policies)
-    assert [(row["section"], row["horizon_days"], row["accounts"]) for row in found] == [
-        ("periods", 90, 4),
-        ("periods", 180, 2),
+    policies = write_policies(tmp_path / "policies", backtest={"reconstructed_too": False})
+    found = figures(past, tmp_path / "told-to", sections, policies)
+    assert [(row["section"], row["horizon_days"], row["item"], row["accounts"]) for row in found] == [
+        ("reconstructed", 0, "left_out", 2),
+        ("periods", 90, "all", 2),
+        ("periods", 180, "all", 2),
     ]
 
 

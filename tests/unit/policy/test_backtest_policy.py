@@ -41,7 +41,7 @@ CASES = [
          "at least 2 (groups)"),
     Case("intervals of nothing", BACK, "interval_z: 1.96", "interval_z: 0", "interval_z: 0", "interval_z", "0",
          "more than 0"),
-    Case("reconstructed perhaps", BACK, "reconstructed_too: false", "reconstructed_too: maybe", "maybe",
+    Case("reconstructed perhaps", BACK, "reconstructed_too: true", "reconstructed_too: maybe", "maybe",
          "reconstructed_too", '"maybe"', "true or false"),
     Case("nothing in force", BACK, "shrinkage_accounts: 20", "shrinkage_accounts: 0", "shrinkage_accounts: 0",
          "fitting.shrinkage_accounts", "0", "at least 1 (accounts)"),

@@ -445,10 +445,10 @@ left_out as (
     group by horizon_days, outcome
     union all
     select
-        'left_out' as section,
+        'reconstructed' as section,
         0 as horizon_days,
         'score' as predictor,
-        'reconstructed' as item,
+        case when max(case when is_used then 1 else 0 end) = 1 then 'counted' else 'left_out' end as item,
         1 as item_order,
         'accounts' as measure,
         sum(accounts) as figure,
@@ -458,7 +458,7 @@ left_out as (
         0 as churned,
         'scored from records later than the score, which may know what came after it' as note
     from dates
-    where not is_used
+    where is_reconstructed
     having sum(accounts) > 0
 ),
 
