@@ -1,7 +1,7 @@
 """Where actions and messages go: the connectors, and which of them serves what.
 
-Here: `connectors.yaml`. Not here: how a connector talks to its target (`orchestration/actions/connectors`), and secrets:
-they come from the environment or a file, under the name that a connector gives.
+Here: `connectors.yaml`. Not here: how a connector talks to its target (`orchestration/actions/connectors`), and
+secrets: they come from the environment or a file, under the name that a connector gives.
 """
 
 from __future__ import annotations

@@ -87,17 +87,21 @@ MUST_HAVE = {
     "survey_queue": "account_id kind survey_type subject due_on sent_on reason held_back",
     "survey_steps": "survey_id step account_id answer_group owner_role due_at",
     "at_risk_accounts": (
-        "account_id tier at_risk_since weeks_at_risk phase score_trend fell_first pain_points renewal_date expected_loss"
+        "account_id tier at_risk_since weeks_at_risk phase score_trend fell_first pain_points renewal_date"
+        " expected_loss"
         " save_probability intervention_priority rank"
     ),
-    "intervention_outcomes": "origin intervention_id account_id strategy opened_on recovered_on recovery_days score_gain",
+    "intervention_outcomes": (
+        "origin intervention_id account_id strategy opened_on recovered_on recovery_days score_gain "
+    ),
     "intervention_metrics": (
         "strategy segment fiscal_quarter interventions recovered success_rate success_rate_from success_rate_to"
         " recovery_days recovery_days_from recovery_days_to score_gain score_gain_from score_gain_to response_hours"
         " success_rate_target_low baseline_accounts baseline_success_rate"
     ),
     "nps_summary": (
-        "fiscal_quarter segment owner_name sent answered response_rate answers promoters passives detractors nps nps_low"
+        "fiscal_quarter segment owner_name sent answered response_rate answers promoters passives detractors nps"
+        " nps_low"
         " nps_high"
     ),
     "portfolio_summary": "section item rank figure unit previous_figure arrow text",
@@ -107,7 +111,8 @@ MUST_HAVE = {
     "monthly_report": "section rank account_id text figure unit",
     "playbook_review": "section rank account_id text figure unit",
     "feed_sales": (
-        "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type is_handed_off"
+        "account_id score status tier change_week change_month churn_probability is_at_risk expansion_type"
+        " is_handed_off"
         " renewal_date renewal_quarter expected_churned_arr expected_retained_arr arr"
     ),
     "feed_product": "section account_id service_adoption usage_trend theme requests accounts arr rank",
@@ -115,7 +120,9 @@ MUST_HAVE = {
         "account_id failed_amount disputed_amount overdue_amount at_risk_arr expected_churned_arr lifetime_value"
         " mean_days_late mean_days_late_before payment_trend"
     ),
-    "feed_marketing": "account_id is_reference nps score service_adoption uptime_pct tenure_years expansions reason rank",
+    "feed_marketing": (
+        "account_id is_reference nps score service_adoption uptime_pct tenure_years expansions reason rank "
+    ),
     "account_signals": (
         "account_id is_churned is_scored score final_status final_status_before status_before tier_before confidence"
         " acts_on_probability last_written_score planned_activities_soon completed_activities_recent"

@@ -111,7 +111,9 @@ def test_expansions_by_priority(rows: dict[tuple[str, str, str], Row]) -> None:
     assert figures[("none", "expansions")] == 1
     assert figures[("none", "USD")] == 0
     assert [row["account_id"] for row in section(rows, "expansion_case")] == ["growing", "unknown"]
-    assert section(rows, "expansion_case")[0]["text"].endswith("(HIGH), 51,000 USD expected. A new site is planned. Qualified.")
+    assert section(rows, "expansion_case")[0]["text"].endswith(
+        "(HIGH), 51,000 USD expected. A new site is planned. Qualified."
+    )
 
 
 @pytest.mark.parametrize(

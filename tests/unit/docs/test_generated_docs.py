@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,12 +103,17 @@ def policies_with_examples(tmp_path):
     """The shipped policies with every example of the pages in them at once."""
     folder = tmp_path / "policies"
     shutil.copytree(PROJECT_ROOT / "policies", folder)
-    examples: dict[str, list] = {"sources": [], "thresholds": [], "overrides": []}
+    examples: dict[str, list] = {"sources": [], "thresholds": [], "overrides": [], "rules": []}
     for page in PAGES:
         for block in _blocks(page, "yaml"):
             for key, entries in yaml.safe_load(block).items():
                 for entry in entries:
                     _add(examples[key], entry)
+    rules = (folder / "actions.yaml").read_text(encoding="utf-8")
+    # The rules come last in their file: an example is one more.
+    assert list(yaml.safe_load(rules))[-1] == "rules"
+    added = yaml.safe_dump(examples.pop("rules"), sort_keys=False)
+    (folder / "actions.yaml").write_text(rules + textwrap.indent(added, "  "), encoding="utf-8")
     for file in ("sources.yaml", "health_checks.yaml"):
         text = (folder / file).read_text(encoding="utf-8")
         for key, entries in examples.items():
