@@ -1,4 +1,4 @@
-"""Writes the demo company: thirteen CSV files of a drop folder and `demo.json`, which says what was planted in them.
+"""Writes the demo company: the CSV files of a drop folder and `demo.json`, which says what was planted in them.
 
 Here: the order of the steps, the writing, and the summary. The rows themselves are made by the SQL of the modules
 beside this one.
