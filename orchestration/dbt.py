@@ -21,7 +21,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
 from orchestration.policy.load import load_policies
-from orchestration.policy.tables.actions import rules_text
+from orchestration.policy.tables.actions import RULES_VARIABLE, rules_text
 from orchestration.publishing.manifest import TableDescription
 from orchestration.settings import Engine, Settings
 
@@ -70,7 +70,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     dialect = "spark" if settings.engine is Engine.SPARK else "duckdb"
     shared = {
         "ACCOUNT_HEALTH_INPUTS": str(settings.inputs_path),
-        "ACCOUNT_HEALTH_ACTION_RULES": rules_text(load_policies(settings.policies), dialect),
+        RULES_VARIABLE: rules_text(load_policies(settings.policies), dialect),
         "DBT_EXCLUDE_RESOURCE_TYPES": "test unit_test",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

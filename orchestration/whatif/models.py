@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.policy.models import Policies
-from orchestration.policy.tables.actions import rules_text
+from orchestration.policy.tables.actions import RULES_VARIABLE, rules_text
 from orchestration.settings import Settings
 
 # Stands in the compiled SQL where the folder of the inputs goes.
@@ -96,7 +96,7 @@ class CompiledModels:
 
 def models_of(settings: Settings, policies: Policies) -> CompiledModels:
     """The models as a refresh under these policies would run them on DuckDB; raises ModelsError."""
-    return compile_models(settings.dbt_project, {"ACCOUNT_HEALTH_ACTION_RULES": rules_text(policies, "duckdb")})
+    return compile_models(settings.dbt_project, {RULES_VARIABLE: rules_text(policies, "duckdb")})
 
 
 def compile_models(project: Path, environment: Mapping[str, str]) -> CompiledModels:

@@ -15,8 +15,9 @@ from typing import Any
 
 import duckdb
 
+from orchestration.policy.tables.actions import RULES_VARIABLE
 from tests.dbt.policy_folders import SHIPPED, read_policy, write_policies
-from tests.support.compiled import RULES, compiled_models, rows_of, rules_of
+from tests.support.compiled import compiled_models, rows_of, rules_of
 from tests.support.inputs import Row, World, account, contract
 
 AS_OF = date(2026, 6, 30)
@@ -137,7 +138,7 @@ class Lab:
     @contextmanager
     def run(self, world: World, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """The tables of a world; by default those of actions."""
-        models = compiled_models(**{RULES: rules_of(self.policies)})
+        models = compiled_models(**{RULES_VARIABLE: rules_of(self.policies)})
         wanted = tables or ("recommended_actions", "action_budget", "action_episodes")
         con = models.run(world.freeze(self.folder / f"inputs-{world.as_of}"), *wanted)
         try:

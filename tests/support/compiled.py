@@ -18,12 +18,11 @@ from typing import Any
 import duckdb
 
 from orchestration.policy.load import load_policies
-from orchestration.policy.tables.actions import rules_text
+from orchestration.policy.tables.actions import RULES_VARIABLE, rules_text
 from orchestration.settings import PROJECT_ROOT
 from orchestration.whatif.models import CompiledModels, Model, compile_models
 from tests.support.models import PROJECT
 
-RULES = "ACCOUNT_HEALTH_ACTION_RULES"
 SHIPPED = PROJECT_ROOT / "policies"
 
 
@@ -39,12 +38,12 @@ def compiled_models(**environment: str) -> CompiledModels:
 
     Without other rules, actions follow by those of the shipped policy.
     """
-    return _compiled(tuple(sorted(({RULES: rules_of(SHIPPED)} | environment).items())))
+    return _compiled(tuple(sorted(({RULES_VARIABLE: rules_of(SHIPPED)} | environment).items())))
 
 
 @cache
 def rules_of(policies: Path) -> str:
-    """What the models read as `RULES`, for the policies of a folder."""
+    """What the models read as `RULES_VARIABLE`, for the policies of a folder."""
     return rules_text(load_policies(policies), "duckdb")
 
 

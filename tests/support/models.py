@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from orchestration.policy.load import load_policies
-from orchestration.policy.tables.actions import rules_text
+from orchestration.policy.tables.actions import RULES_VARIABLE, rules_text
 from orchestration.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -27,7 +27,7 @@ def build_models(inputs: Path, work: Path, *arguments: str) -> Path:
     environment = {
         **os.environ,
         "ACCOUNT_HEALTH_INPUTS": str(inputs),
-        "ACCOUNT_HEALTH_ACTION_RULES": rules_text(load_policies(PROJECT_ROOT / "policies"), "duckdb"),
+        RULES_VARIABLE: rules_text(load_policies(PROJECT_ROOT / "policies"), "duckdb"),
         "ACCOUNT_HEALTH_WAREHOUSE": str(warehouse),
         "ACCOUNT_HEALTH_TEMP": str(work / "tmp"),
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",

@@ -24,6 +24,9 @@ _PLACE_WORDS = {1: "first", 2: "second", 3: "third"}
 _FLOORS = ("major_blocker", "low_confidence", "churn_risk", "red_status", "executive_complaint", "renewal")
 _FLOORS += ("churned", "plan_review", "cap")
 
+# The variable of the environment by which dbt gets what `rules_text` says.
+RULES_VARIABLE = "ACCOUNT_HEALTH_ACTION_RULES"
+
 SCHEMAS: Schemas = MappingProxyType(
     {
         "action_settings": pa.schema(
