@@ -72,7 +72,7 @@ class LargeDrop(Alert):
 
 
 class AlertKinds(PolicyModel):
-    """The alerts."""
+    """Every alert there is, each with what its condition needs."""
 
     inactive: Inactive = setting("No login and no active user for days.", "settings")
     critical_score: CriticalScore = setting("The score is critical.", "settings")

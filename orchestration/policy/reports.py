@@ -17,7 +17,7 @@ _Listed = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
 
 class Dashboard(PolicyModel):
-    """The executive dashboard."""
+    """How much the executive dashboard shows."""
 
     listed: _Listed = setting("Lists show the first so many.", "rows")
     flat_below_pct: Percent = setting("A change of less than this part of the former figure is none.", "%")

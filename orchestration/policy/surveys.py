@@ -34,27 +34,27 @@ Hours = Annotated[int, Field(strict=True, ge=0, le=8_784)]
 
 
 class Quarterly(PolicyModel):
-    """The regular survey."""
+    """When the regular survey is due."""
 
     tenure_above_days: Days = setting("For customers of more than so many days.", "days")
     every_days: WindowDays = setting("So many days after the last one.", "days")
 
 
 class Onboarding(PolicyModel):
-    """The survey of new customers."""
+    """When new customers are asked."""
 
     after_days: Days = setting("So many days after the first contract started.", "days")
     grace_days: Days = setting("It stays due for so many days more.", "days")
 
 
 class PostSupport(PolicyModel):
-    """The survey after an urgent ticket."""
+    """When customers are asked after an urgent ticket."""
 
     solved_within_days: WindowDays = setting("A ticket solved in so many days.", "days")
 
 
 class PreRenewal(PolicyModel):
-    """The survey before a renewal."""
+    """When customers are asked before a renewal."""
 
     before_days: WindowDays = setting("So many days before the renewal.", "days")
 
@@ -77,7 +77,7 @@ class Nps(PolicyModel):
 
 
 class AnswerStep(OneLine):
-    """What follows from an answer."""
+    """One thing that follows from an answer, and by when."""
 
     step: Name = setting("The step's key; each stands once.", "name")
     group: Group = setting("Of whose answers it follows.", "promoter, passive or detractor")

@@ -57,7 +57,7 @@ def test_the_tables_hold_the_shipped_values() -> None:
     tables = {
         name: table.to_pylist() for name, table in policy_tables(load_policies(PROJECT_ROOT / "policies")).items()
     }
-    assert list(tables["backtest_settings"][0].values()) == [24, False, 10, Decimal("1.96"), 180, 20, 20]
+    assert list(tables["backtest_settings"][0].values()) == [24, True, 10, Decimal("1.96"), 180, 20, 20]
     assert [row["horizon_days"] for row in tables["backtest_horizons"]] == [90, 180]
     bands = [tuple(row.values()) for row in tables["backtest_bands"]]
     assert bands[0] == (1, 0, 10)
