@@ -24,10 +24,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration.dbt import ensure_manifest, published_keys
 from orchestration.demo import write_demo
 from orchestration.policy.measures import DIMENSIONS, MEASURES
 from orchestration.publishing.reader import Publication
 from orchestration.refresh import extract
+from orchestration.refresh.histories import keep
 from orchestration.refresh.portfolio import portfolio
 from orchestration.refresh.run import Run
 from orchestration.sources.drop import extract_stream
@@ -56,8 +58,9 @@ CHECKED = {
 
 @dataclasses.dataclass(frozen=True)
 class Hurt:
-    """How a stream is hurt: its file on the day (gone, empty or bad), and when it was last read well (None: never).
+    """How a stream is hurt.
 
+    `file`: its file on the day: gone, unreadable, empty or bad. `last_read`: when it was last read well, None for never.
     `is_known` says whether what depends on the stream can be told all the same, `words` what readers get instead.
     """
 
@@ -74,7 +77,7 @@ HOMES = {
         "signals": Hurt("bad", BEFORE, True, NINE_DAYS.format("signals", 2)),
         "usage": Hurt("empty", BEFORE, False, NINE_DAYS.format("usage", 8)),
         "opportunities": Hurt("gone", BEFORE, True, NINE_DAYS.format("opportunities", 2)),
-        "survey_responses": Hurt("empty", BEFORE, True, NINE_DAYS.format("survey responses", 2)),
+        "survey_responses": Hurt("unreadable", BEFORE, True, NINE_DAYS.format("survey responses", 2)),
     },
     "none was ever read": {
         "tickets": Hurt("empty", None, False, "tickets could not be used"),
@@ -186,6 +189,8 @@ def with_cells(file: Path, day: date, every: int = 1, **cells: str) -> None:
 def hurt_file(file: Path, stream: str, how: str) -> None:
     if how == "gone":
         file.unlink()
+    elif how == "unreadable":
+        written(file, [["nothing", "of", "the", "kind"], ["1", "2", "3", "4"]], DAY)
     elif how == "empty":
         written(file, read_rows(file)[:1], DAY)
     else:
@@ -209,8 +214,8 @@ def first(tmp_path_factory: pytest.TempPathFactory, read_on: Callable[[date], No
         exported(file, BEFORE)
     home = Home.make(tmp_path_factory.mktemp("first"), drop)
     read_on(BEFORE)
-    refresh = home.refresh(BEFORE)
-    assert refresh.success, refresh.failures
+    run = Run(home.settings, BEFORE, "before")
+    keep(run, make(run).con, published_keys(ensure_manifest(home.settings)))
     return home
 
 
@@ -287,6 +292,18 @@ def test_a_file_that_is_empty_or_bad_is_rejected_for_it(hurt: Case) -> None:
         rule = {"empty": "row_count_plausible", "bad": CHECKED[stream]}.get(how.file)
         if rule is not None:
             assert rule in hurt.failed(stream), stream
+
+
+def test_a_file_that_cannot_be_read_is_told_of(hurt_whole: WholeCase) -> None:
+    readable = hurt_whole.refresh.checks("landing", "survey_responses")["readable"]
+    assert not readable.passed
+    assert "survey_responses.csv" in readable.description
+    assert hurt_whole.refresh.metadata("landing", "survey_responses")["status"] == "failed"
+    assert hurt_whole.refresh.metadata("landing", "tickets")["status"] == "absent"
+    told = {row["stream"]: row["problem"] for row in hurt_whole.rows("select stream, problem from source_freshness")}
+    assert "survey_responses.csv" in told["survey_responses"]
+    assert "rejected" in told["signals"]
+    assert "rejected" in hurt_whole.refresh.checks("landing", "signals")["landed"].metadata["verdict"].value
 
 
 def test_no_check_of_such_a_file_blocks(hurt_whole: WholeCase) -> None:

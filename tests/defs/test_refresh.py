@@ -225,36 +225,6 @@ def test_a_required_stream_that_never_landed_stops_the_refresh(tmp_path: Path, d
     assert home.current is None
 
 
-def test_optional_streams_stop_nothing(tmp_path: Path, drop: Path, published: Callable[[Path], Home]) -> None:
-    """One is rejected for its content, one can't be read, one is left out."""
-    bad = changed(
-        drop,
-        tmp_path / "drop",
-        tickets=blanked(drop, "tickets", "created_at", every=5),
-        survey_responses="nothing,of,the,kind\n1,2,3,4\n",
-        invoices="",
-    )
-    home = published(bad)
-    refresh = home.refresh()
-    assert refresh.success, refresh.failures
-    assert home.current is not None
-    assert home.current.manifest.run_id == refresh.result.run_id
-    assert home.current.manifest.as_of_date == AS_OF
-
-    rejected = [check for check in refresh.checks("landing", "tickets").values() if not check.passed]
-    assert dg.AssetCheckSeverity.ERROR in {check.severity for check in rejected}
-    assert "rejected" in refresh.checks("landing", "tickets")["landed"].metadata["verdict"].value
-
-    readable = refresh.checks("landing", "survey_responses")["readable"]
-    assert not readable.passed
-    assert "survey_responses.csv" in readable.description
-    assert refresh.metadata("landing", "survey_responses")["status"] == "failed"
-    assert refresh.metadata("landing", "invoices")["status"] == "absent"
-    problems = {row["stream"]: row["problem"] for row in rows(home, "select stream, problem from source_freshness")}
-    assert "survey_responses.csv" in problems["survey_responses"]
-    assert "rejected" in problems["tickets"]
-
-
 def test_a_failing_check_of_a_published_table_blocks_the_publication(
     drop: Path, published: Callable[[Path], Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,8 +22,11 @@ from tests.support.models import build_models
 AS_OF = date(2026, 6, 30)
 ACCOUNTS = 150
 WITHOUT_TESTS = ("--exclude-resource-type", "test")
-# Compiling less suits runs of a minute and halves their time; nobody needs the catalogue after a power cut.
-SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Dderby.system.durability=test"
+# Compiling less, of Java and of queries, suits runs over few rows; nobody needs the catalogue after a power cut.
+SHORT_RUN = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Dderby.system.durability=test"
+    " -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
+)
 
 
 @dataclass(frozen=True)
