@@ -1,7 +1,6 @@
 """What sqlfluff's Jinja lacks of dbt's: `adapter`, `env_var` and `execute`, so that the project's own macros render.
 
-sqlfluff loads it by `library_path` in dbt_project/.sqlfluff. The engine whose macros are taken is DuckDB unless
-ACCOUNT_HEALTH_LINT_ENGINE says spark. Nothing else imports it.
+sqlfluff loads it by `library_path` in dbt_project/.sqlfluff. The macros are those of DuckDB. Nothing else imports it.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ class Adapter:
     @pass_context
     def dispatch(self, context: Context, name: str) -> Any:
         """The engine's own macro of a name, else the default one."""
-        engine = os.environ.get("ACCOUNT_HEALTH_LINT_ENGINE", "duckdb")
-        return context.get(f"{engine}__{name}") or context[f"default__{name}"]
+        return context.get(f"duckdb__{name}") or context[f"default__{name}"]
 
     def quote(self, identifier: str) -> str:
         """A name in the engine's quotes."""
-        mark = "`" if os.environ.get("ACCOUNT_HEALTH_LINT_ENGINE") == "spark" else '"'
-        return f"{mark}{identifier}{mark}"
+        return f'"{identifier}"'
 
 
 adapter = Adapter()

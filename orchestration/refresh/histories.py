@@ -86,7 +86,7 @@ ALERT_CONDITIONS_HISTORY = pa.schema(
         pa.field("account_id", pa.string()),
         pa.field("subject", pa.string()),
         pa.field("dated_on", pa.date32()),
-        pa.field("value", pa.decimal128(18, 6)),
+        pa.field("value", pa.decimal128(24, 6)),
         pa.field("evidence", pa.string()),
         pa.field("true_since", pa.date32()),
     ]
@@ -125,7 +125,7 @@ ALERTS_HISTORY = pa.schema(
         pa.field("account_id", pa.string()),
         pa.field("subject", pa.string()),
         pa.field("dated_on", pa.date32()),
-        pa.field("value", pa.decimal128(18, 6)),
+        pa.field("value", pa.decimal128(24, 6)),
         pa.field("evidence", pa.string()),
         pa.field("raised_on", pa.date32()),
         pa.field("false_since", pa.date32()),

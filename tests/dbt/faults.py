@@ -35,7 +35,8 @@ def assert_found(con: duckdb.DuckDBPyConnection, suite: Suite, fault: str, rules
         con.execute(f"insert into {table} select * from {kept}")
         con.execute(f"drop table {kept}")
     failed = [result for result in results if not result.passed]
-    assert {result.rule for result in failed} == rules
+    found = {result.rule for result in failed}
+    assert found == rules, (found - rules, rules - found)
     assert all(result.blocking and result.sample and result.broken is None for result in failed)
 
 

@@ -26,7 +26,7 @@ FAULTS = [
     (
         "recommended_actions",
         "update {t} set mode = 'later'",
-        {"mode_known", "mode_within_level_and_matrix", "status_follows_creation"},
+        {"mode_known", "status_follows_creation"},
     ),
     ("recommended_actions", "update {t} set level = 'bold'", {"level_known"}),
     ("recommended_actions", "update {t} set priority = 'P5'", {"priority_known"}),

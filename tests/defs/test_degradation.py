@@ -60,7 +60,7 @@ CHECKED = {
 class Hurt:
     """How a stream is hurt.
 
-    `file`: its file on the day: gone, unreadable, empty or bad. `last_read`: when it was last read well, None for never.
+    `file`: its file on the day: gone, unreadable, empty or bad. `last_read`: when last it was read well, None: never.
     `is_known` says whether what depends on the stream can be told all the same, `words` what readers get instead.
     """
 

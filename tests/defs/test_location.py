@@ -31,6 +31,8 @@ def watch(event, arguments):
         did.append([event, repr(arguments)])
 import orchestration
 modules = [module.name for module in pkgutil.walk_packages(orchestration.__path__, "orchestration.")]
+# A script that Alembic runs, which it can do only there.
+modules.remove("orchestration.actions.migrations.env")
 sys.addaudithook(watch)
 for name in modules:
     __import__(name)

@@ -84,6 +84,9 @@ def test_every_row_read_is_accounted_for(published: Path, company: Path) -> None
     read = table(published, "source_freshness", "stream, rows_read, rows_used, rows_set_aside, rows_passed_over")
     assert {stream for stream, *_ in read} == set(STREAMS)
     for stream, rows_read, used, aside, passed_over in read:
+        if STREAMS[stream].from_ledger:
+            assert rows_read == 0, "nobody has done anything yet"
+            continue
         with (company / f"{stream}.csv").open(newline="", encoding="utf-8") as file:
             assert rows_read == sum(1 for _ in csv.reader(file)) - 1, stream
         assert rows_read == used + aside + passed_over, stream
@@ -106,7 +109,8 @@ def test_all_tables_are_of_one_run(published: Path) -> None:
     assert {"health_check_targets", "health_check_candidates", "health_check_accounts"} <= tables
     assert {"health_check_influence", "health_check_performance", "hygiene_issues", "hygiene_scorecard"} <= tables
     for name in tables:
-        assert table(published, name, "distinct run_id") == [(run_id,)], name
+        # Nobody has done anything yet that a log could tell.
+        assert table(published, name, "distinct run_id") == ([] if name == "action_log" else [(run_id,)]), name
 
 
 def test_running_an_as_of_again_changes_nothing(home: Path, company: Path) -> None:
@@ -118,7 +122,10 @@ def test_running_an_as_of_again_changes_nothing(home: Path, company: Path) -> No
 
 
 def _tables_but_run(snapshot: Path) -> dict[str, list[tuple]]:
-    """Every table but `publication`, which counts the rows of score_audit too: that one keeps each run."""
+    """Every table but `publication`, which counts the rows of score_audit too: that one keeps each run.
+
+    Of the ledger's logs only how many rows are used is held: the first run's actions stand in them by the second.
+    """
     histories = ("account_health_history", "account_churn_history")
     files = [*snapshot.glob("*.parquet"), *(file for name in histories for file in (snapshot / name).glob("*.parquet"))]
     return {
@@ -130,7 +137,9 @@ def _rows_but_run(path: Path) -> list[tuple]:
     with duckdb.connect() as con:
         names = [row[0] for row in con.execute("describe from read_parquet(?)", [str(path)]).fetchall()]
         kept = [f'"{name}"' for name in names if name not in ("run_id", "published_at", "snapshot_id")]
-        return con.execute(f"select {', '.join(kept)} from read_parquet(?)", [str(path)]).fetchall()
+        logs = [name for name, stream in STREAMS.items() if stream.from_ledger]
+        others = f"where stream not in {tuple(logs)} or rows_used > 0" if path.stem == "source_freshness" else ""
+        return con.execute(f"select {', '.join(kept)} from read_parquet(?) {others}", [str(path)]).fetchall()
 
 
 def test_three_crm_reports_alone_give_candidates(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Whether it is SQL to Spark as well needs no parser: the tests beside this one ru
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +32,6 @@ def findings(models: Path, *arguments: str) -> list[str]:
             *arguments,
         ],
         cwd=MODELS.parent,
-        env={**os.environ, "ACCOUNT_HEALTH_LINT_ENGINE": "duckdb"},
         capture_output=True,
         text=True,
         check=False,

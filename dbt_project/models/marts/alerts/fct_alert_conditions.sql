@@ -57,7 +57,7 @@ inactive as (
         health.account_id,
         health.account_id as subject,
         cast(null as date) as dated_on,
-        cast(null as decimal(18, 6)) as value,
+        cast(null as decimal(24, 6)) as value,
         case
             when coalesce(usage.silence_rows, 0) = 0
                 then
@@ -90,7 +90,7 @@ critical_score as (
         health.account_id,
         health.account_id as subject,
         cast(null as date) as dated_on,
-        cast(health.score as decimal(18, 6)) as value,
+        cast(health.score as decimal(24, 6)) as value,
         'The score is ' || {{ number_words('health.score') }}
         || ', below ' || {{ number_words('settings.score_below') }}
         || case
@@ -109,7 +109,7 @@ large_drop as (
         health.account_id,
         health.account_id as subject,
         cast(null as date) as dated_on,
-        cast(health.change_month as decimal(18, 6)) as value,
+        cast(health.change_month as decimal(24, 6)) as value,
         'The score fell by ' || {{ number_words('-health.change_month') }} || ' points in a month, to '
         || {{ number_words('health.score') }} || '.' as evidence
     from health
@@ -123,7 +123,7 @@ billing as (
         invoices.account_id,
         invoices.invoice_id as subject,
         invoices.issued_on as dated_on,
-        cast(invoices.amount as decimal(18, 6)) as value,
+        cast(invoices.amount as decimal(24, 6)) as value,
         'Invoice ' || invoices.invoice_id || ' of ' || {{ date_words('invoices.issued_on') }}
         || case
             when invoices.amount is null then ''
@@ -144,7 +144,7 @@ urgent_ticket as (
         tickets.account_id,
         tickets.ticket_id as subject,
         tickets.created_on as dated_on,
-        cast(null as decimal(18, 6)) as value,
+        cast(null as decimal(24, 6)) as value,
         'Urgent ticket ' || tickets.ticket_id
         || case when tickets.topic is null then '' else ' (' || tickets.topic || ')' end
         || ' is open since ' || {{ date_words('tickets.created_on') }} || '.' as evidence
@@ -160,7 +160,7 @@ detractor as (
         surveys.account_id,
         surveys.survey_id as subject,
         surveys.responded_on as dated_on,
-        cast(surveys.score as decimal(18, 6)) as value,
+        cast(surveys.score as decimal(24, 6)) as value,
         'An answer of ' || {{ number_words('surveys.score') }}
         || case
             when surveys.survey_type is null then ''
@@ -193,7 +193,7 @@ hc_past_due as (
         targets.account_id,
         targets.target_id as subject,
         {{ add_days('targets.due_date', 1) }} as dated_on,
-        cast(targets.amount as decimal(18, 6)) as value,
+        cast(targets.amount as decimal(24, 6)) as value,
         'Health check ' || {{ name_words('targets.milestone') }} || ' of contract ' || targets.contract_id || ' ('
         || targets.product || ') was due on ' || {{ date_words('targets.due_date') }} || '.' as evidence
     from targets
