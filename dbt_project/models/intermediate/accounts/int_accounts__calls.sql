@@ -15,7 +15,6 @@ settings as (
 latest as (
     select
         calls.account_id,
-        calls.call_id,
         calls.status,
         calls.reason,
         calls.called_by,
@@ -31,7 +30,6 @@ latest as (
 
 select
     latest.account_id,
-    latest.call_id,
     latest.status,
     latest.reason,
     latest.called_by,

@@ -51,17 +51,13 @@ run_before as (
 
 select
     scores.account_id,
-    week.as_of_date as week_as_of,
     week.score as week_score,
     week.tier as week_tier,
-    month.as_of_date as month_as_of,
     month.score as month_score,
-    before.as_of_date as before_as_of,
     before.score as before_score,
     before.status as before_status,
     before.tier as before_tier,
     coalesce(before.final_status, before.status) as before_final_status,
-    before.policy_version <> edges.policy_version as policy_changed,
     case when before.policy_version = edges.policy_version then before.score else rescored.score end
         as before_score_under_policy
 from scores

@@ -31,7 +31,6 @@ answered as (
 
 select
     account_id,
-    survey_id as nps_survey_id,
     responded_on as nps_answered_on,
     score as nps
 from answered

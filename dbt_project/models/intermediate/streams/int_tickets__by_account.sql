@@ -11,10 +11,6 @@ score as (
     select * from {{ ref('stg_policy__score_settings') }}
 ),
 
-churn as (
-    select recent_outage_days from {{ ref('stg_policy__churn_settings') }}
-),
-
 retention as (
     select incidents_days from {{ ref('stg_policy__retention_settings') }}
 ),
@@ -38,14 +34,12 @@ windows as (
         {{ window_starts_on('run.as_of_date', 'score.sla_adherence_days') }} as sla_adherence_from,
         {{ window_starts_on('run.as_of_date', 'score.csat_days') }} as csat_from,
         {{ window_starts_on('run.as_of_date', 'score.escalations_days') }} as escalations_from,
-        {{ window_starts_on('run.as_of_date', 'churn.recent_outage_days') }} as outage_from,
         {{ window_starts_on('run.as_of_date', 'retention.incidents_days') }} as incidents_from,
         {{ window_starts_on('run.as_of_date', 'expansion.tickets_days') }} as expansion_from,
         {{ add_days('run.as_of_date', '-actions.ticket_open_days') }} as waiting_since,
         {{ window_starts_on('run.as_of_date', 'actions.incidents_days') }} as recent_incidents_from
     from run
     cross join score
-    cross join churn
     cross join retention
     cross join expansion
     cross join actions
@@ -88,10 +82,6 @@ select
     cast(count(case when timed.solved_at is null then 1 end) as int) as tickets_open,
     cast(count(case when timed.solved_at is null and timed.priority = 'urgent' then 1 end) as int)
         as urgent_tickets_open,
-    cast(count(case when timed.created_on >= windows.outage_from and timed.is_urgent_incident then 1 end) as int)
-        as urgent_incidents,
-    max(case when timed.created_on >= windows.outage_from and timed.is_urgent_incident then timed.created_on end)
-        as last_urgent_incident_on,
     cast(count(case when timed.created_on >= windows.incidents_from and timed.is_urgent_incident then 1 end) as int)
         as offer_urgent_incidents,
     cast(count(case when timed.created_on >= windows.expansion_from then 1 end) as int) as expansion_tickets,

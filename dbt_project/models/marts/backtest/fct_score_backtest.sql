@@ -179,56 +179,30 @@ ranked as (
 ),
 
 squared as (
-    select
-        'brier' as section,
-        predictors.horizon_days,
-        predictors.predictor,
-        'all' as item,
-        1 as item_order,
-        'brier' as measure,
-        predictors.brier as figure,
-        predictors.brier_low as low,
-        predictors.brier_high as high,
-        predictors.accounts,
-        predictors.churned,
-        case when predictors.brier is null then ranked.note end as note
-    from predictors
-    inner join ranked on predictors.horizon_days = ranked.horizon_days and predictors.predictor = ranked.predictor
-    where predictors.predictor <> 'score'
-    union all
-    select
-        'brier' as section,
-        predictors.horizon_days,
-        predictors.predictor,
-        'all' as item,
-        2 as item_order,
-        'brier_of_base_rate' as measure,
-        predictors.brier_of_base_rate as figure,
-        cast(null as decimal(18, 6)) as low,
-        cast(null as decimal(18, 6)) as high,
-        predictors.accounts,
-        predictors.churned,
-        case when predictors.brier is null then ranked.note end as note
-    from predictors
-    inner join ranked on predictors.horizon_days = ranked.horizon_days and predictors.predictor = ranked.predictor
-    where predictors.predictor <> 'score'
-    union all
-    select
-        'brier' as section,
-        predictors.horizon_days,
-        predictors.predictor,
-        'all' as item,
-        3 as item_order,
-        'skill' as measure,
-        predictors.skill as figure,
-        cast(null as decimal(18, 6)) as low,
-        cast(null as decimal(18, 6)) as high,
-        predictors.accounts,
-        predictors.churned,
-        case when predictors.skill is null then ranked.note end as note
-    from predictors
-    inner join ranked on predictors.horizon_days = ranked.horizon_days and predictors.predictor = ranked.predictor
-    where predictors.predictor <> 'score'
+    {% for measure in ['brier', 'brier_of_base_rate', 'skill'] %}
+        select
+            'brier' as section,
+            predictors.horizon_days,
+            predictors.predictor,
+            'all' as item,
+            {{ loop.index }} as item_order,
+            '{{ measure }}' as measure,
+            predictors.{{ measure }} as figure,
+            {% if measure == 'brier' %}
+                predictors.brier_low as low,
+                predictors.brier_high as high,
+            {% else %}
+                cast(null as decimal(18, 6)) as low,
+                cast(null as decimal(18, 6)) as high,
+            {% endif %}
+            predictors.accounts,
+            predictors.churned,
+            case when predictors.{{ 'skill' if measure == 'skill' else 'brier' }} is null then ranked.note end as note
+        from predictors
+        inner join ranked on predictors.horizon_days = ranked.horizon_days and predictors.predictor = ranked.predictor
+        where predictors.predictor <> 'score'
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 banded as (

@@ -100,7 +100,6 @@ assembled as (
         judged.account_id,
         accounts.account_name,
         accounts.owner_name,
-        accounts.owner_email,
         accounts.csm_name,
         accounts.ae_name,
         accounts.geo,
