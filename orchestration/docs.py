@@ -22,7 +22,7 @@ from orchestration.policy.describe import Setting, describe
 from orchestration.policy.health_checks import MilestoneOverride, Override
 from orchestration.policy.load import load_policies
 from orchestration.policy.models import POLICY_FILES, Policies
-from orchestration.policy.sources import FileSource, Threshold
+from orchestration.policy.sources import Source, Threshold
 from orchestration.publishing.snapshot import publication_description
 from orchestration.refresh.histories import HISTORIES, History, history_description, history_key
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -125,7 +125,7 @@ def _required(column: Column) -> str:
 
 def mapping_part() -> str:
     """The keys of a file source."""
-    return _keys(FileSource)
+    return _keys(Source)
 
 
 def thresholds_part() -> str:

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         return self.home_path / "landing"
 
     @property
+    def pulled_path(self) -> Path:
+        return self.home_path / "pulled"
+
+    @property
     def inputs_path(self) -> Path:
         return self.home_path / "inputs"
 

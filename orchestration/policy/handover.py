@@ -5,7 +5,11 @@ Here: one function a record type. Not here: tables for the models (`tables.py`).
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 from orchestration.policy.models import Policies
+from orchestration.policy.sources import Source
 from orchestration.sources.settings import ExtractionSettings, FileSource
 
 
@@ -19,8 +23,10 @@ def extraction_settings(policies: Policies) -> ExtractionSettings:
 
 
 def file_sources(policies: Policies) -> tuple[FileSource, ...]:
-    """The declared file sources, as declared."""
-    return tuple(
-        FileSource(**{name: getattr(source, name) for name in type(source).model_fields})
-        for source in policies.sources.sources
-    )
+    """The declared sources of the drop folder, as declared."""
+    return tuple(file_source(source) for source in policies.sources.sources if source.system is None)
+
+
+def file_source(source: Source, **instead: Any) -> FileSource:
+    """A source as extraction takes it, some of it said otherwise."""
+    return FileSource(**{field.name: getattr(source, field.name) for field in fields(FileSource)} | instead)

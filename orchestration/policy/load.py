@@ -46,15 +46,20 @@ def _read(directory: Path) -> tuple[Policies | None, list[Problem]]:
         return None, [Problem(str(directory), None, "", "no such folder", expected)]
     problems = _stray_files(directory)
     values: dict[str, Any] = {}
+    documents: dict[str, Document] = {}
     for name, model in POLICY_FILES.items():
-        values[name], of_file = _read_file(directory / model.file_name, model)
+        values[name], documents[name], of_file = _read_file(directory / model.file_name, model)
         problems += of_file
     values["account_aliases"], of_file = _read_aliases(directory / aliases.FILE_NAME)
     problems += of_file
-    problems.sort(key=lambda problem: (problem.file, problem.line or 0, problem.key))
     if any(problem.severity is Severity.ERROR for problem in problems):
-        return None, problems
-    return Policies(**values), problems
+        return None, _in_order(problems)
+    policies = Policies(**values)
+    return policies, _in_order(problems + [_placed(documents[name], finding) for name, finding in policies.lint()])
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.file, problem.line or 0, problem.key))
 
 
 def _stray_files(directory: Path) -> list[Problem]:
@@ -77,17 +82,17 @@ def _read_aliases(path: Path) -> tuple[tuple[aliases.AccountAlias, ...], list[Pr
     return aliases.read_aliases(path)
 
 
-def _read_file(path: Path, model: type[PolicyFile]) -> tuple[PolicyFile | None, list[Problem]]:
+def _read_file(path: Path, model: type[PolicyFile]) -> tuple[PolicyFile | None, Document, list[Problem]]:
     if not path.is_file():
-        return None, [_missing(path)]
+        return None, Document(path.name, {}), [_missing(path)]
     document, problems = read_document(path)
     if problems and not document.values:
-        return None, problems
+        return None, document, problems
     try:
         policy = model.model_validate(document.values)
     except ValidationError as error:
-        return None, problems + [_placed(document, finding) for finding in findings(error, model)]
-    return policy, problems + [_placed(document, finding) for finding in policy.lint()]
+        return None, document, problems + [_placed(document, finding) for finding in findings(error, model)]
+    return policy, document, problems + [_placed(document, finding) for finding in policy.lint()]
 
 
 def _placed(document: Document, finding: Finding) -> Problem:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -30,12 +31,14 @@ from orchestration.policy.health_checks import HealthChecks
 from orchestration.policy.health_score import HealthScore
 from orchestration.policy.interventions import Interventions
 from orchestration.policy.ledger import Ledger
+from orchestration.policy.problems import Finding
 from orchestration.policy.publishing import Publishing
 from orchestration.policy.reports import Reports
 from orchestration.policy.retention import Retention
 from orchestration.policy.simulator import Simulator
 from orchestration.policy.sources import Sources
 from orchestration.policy.surveys import Surveys
+from orchestration.policy.systems import Systems
 
 _VERSION_LENGTH = 16
 
@@ -64,6 +67,7 @@ class Policies(BaseModel):
     simulator: Simulator
     publishing: Publishing
     sources: Sources
+    systems: Systems
     account_aliases: tuple[AccountAlias, ...] = ()
 
     @property
@@ -76,6 +80,14 @@ class Policies(BaseModel):
         values = {name: canonical(getattr(self, name)) for name, model in POLICY_FILES.items() if model.shapes_results}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_LENGTH]
+
+    def lint(self) -> Iterator[tuple[str, Finding]]:
+        """What is wrong with the files taken together, by the name of the file that has to change."""
+        for index, source in enumerate(self.sources.sources):
+            if source.system is not None:
+                for finding in self.systems.findings_of(source):
+                    yield "sources", replace(finding, path=("sources", index, *finding.path))
+        yield from (("systems", finding) for finding in self.systems.domain_findings(self.sources))
 
 
 POLICY_FILES: Mapping[str, type[PolicyFile]] = MappingProxyType(

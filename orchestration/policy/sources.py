@@ -175,8 +175,22 @@ class Matching(PolicyModel):
     suggestion_name_limit: Count = setting("How many unmatched names get a suggestion.", "names")
 
 
-class FileSource(PolicyModel):
-    """A file (or a query over files) that a stream is read from, where its name and headers alone don't tell how."""
+# What a source of a connected system may say beside the system, by what it asks for.
+_ASKS = ("object", "report", "sql", "attachment")
+_WITH = {
+    "where": ("object",),
+    "extra": ("object", "sql"),
+    "watermark": ("sql",),
+    "deleted": ("sql",),
+    "subject": ("attachment",),
+    "sender": ("attachment",),
+}
+# What only a file can be told.
+_OF_FILES = ("path", "query", "delimiter", "encoding")
+
+
+class Source(PolicyModel):
+    """Where a stream is read from: a file, a query over files, or what a connected system has of it."""
 
     name: Name = setting(
         "The source's name; it stands on every record read from it. files: the default source, for a stream whose own "
@@ -195,8 +209,31 @@ class FileSource(PolicyModel):
         "SQL",
         default=None,
     )
-    columns: dict[Name, Text] = setting(
-        "The file's header for a canonical column, where they differ.", "column: header", default_factory=dict
+    system: Name | None = setting(
+        "A system of systems.yaml that has the records, instead of the drop folder.", "name", default=None
+    )
+    object: Text | None = setting("The system's object, such as Account or ticket.", "object", default=None)
+    where: Text | None = setting("A condition in the system's own words, beside all others.", "text", default=None)
+    report: Text | None = setting("Id of a report of the system, instead of an object.", "id", default=None)
+    sql: Text | None = setting("One SELECT in the database's own SQL.", "SQL", default=None)
+    watermark: Text | None = setting(
+        "Column of the SELECT that grows with every change; only what is new is read.", "column", default=None
+    )
+    deleted: Text | None = setting("Column of the SELECT that is true for deleted records.", "column", default=None)
+    attachment: Text | None = setting("Name of the attachment, with * for any text.", "file name", default=None)
+    subject: Text | None = setting("The mail's subject holds this.", "text", default=None)
+    sender: Text | None = setting("The mail comes from this address.", "e-mail address", default=None)
+    extra: tuple[Text, ...] = setting(
+        "Fields landed beside the canonical columns, under their own names.", "fields", default=()
+    )
+    salesforce_ids: Flag = setting(
+        "Ids of 15 characters are Salesforce's and become 18.", "true or false", default=False
+    )
+    columns: dict[Name, Text | tuple[Text, ...]] = setting(
+        "The header or field for a canonical column, where they differ; of a list, the first that is filled (only of a "
+        "system).",
+        "column: header",
+        default_factory=dict,
     )
     constants: dict[Name, Cell] = setting(
         "The value of a canonical column the file doesn't have.", "column: value", default_factory=dict
@@ -221,6 +258,7 @@ class FileSource(PolicyModel):
     def lint(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
         if self.path is not None and self.query is not None:
             yield Finding(here, "both path and query", "one of the two, or neither for the stream's own file names")
+        yield from self._findings_with_system(here) if self.system else self._findings_without_system(here)
         if self.stream not in STREAMS:
             yield Finding((*here, "stream"), f"the unknown stream {shown(self.stream)}", *_among(self.stream, STREAMS))
             return
@@ -232,6 +270,49 @@ class FileSource(PolicyModel):
                     yield Finding((*here, key, column), found, *_among(column, known))
         for column in self.columns.keys() & self.constants.keys():
             yield Finding((*here, "constants", column), "a column with a header too", "a header or a constant")
+
+    @property
+    def asks(self) -> str | None:
+        """How its system is asked: object, report, sql or attachment; None: for files as in the drop folder."""
+        return next((key for key in _ASKS if getattr(self, key) is not None), None)
+
+    def fields_of(self, column: str) -> tuple[str, ...]:
+        """The fields that a canonical column comes from, the first that is filled; none where it has no mapping."""
+        given = self.columns.get(column, ())
+        return (given,) if isinstance(given, str) else given
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field that is asked for, each once."""
+        mapped = (field for column in self.columns for field in self.fields_of(column))
+        return tuple(dict.fromkeys([*mapped, *self.extra]))
+
+    def _findings_without_system(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
+        for key in (*_ASKS, *_WITH):
+            if getattr(self, key):
+                yield Finding((*here, key), f"the key {shown(key)}", "no such key without system")
+        for column in self.columns:
+            if len(self.fields_of(column)) > 1:
+                yield Finding((*here, "columns", column), "a list", "one header: only a system has several fields")
+
+    def _findings_with_system(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
+        if self.name == DEFAULT_SOURCE:
+            yield Finding((*here, "name"), shown(self.name), "a name of its own: files is the drop folder")
+        asked = [key for key in _ASKS if getattr(self, key) is not None]
+        if len(asked) > 1:
+            yield Finding(here, " and ".join(asked), "one of them")
+        for key, needed in _WITH.items():
+            if getattr(self, key) and self.asks not in needed:
+                yield Finding((*here, key), f"the key {shown(key)}", f"no such key without {' or '.join(needed)}")
+        for key in _OF_FILES if self.asks in ("object", "sql") else ("query",):
+            if getattr(self, key) is not None:
+                yield Finding((*here, key), f"the key {shown(key)}", f"no such key with {self.asks or 'system'}")
+        key_columns = STREAMS[self.stream].key if self.watermark and self.stream in STREAMS else ()
+        for column in key_columns:
+            # A name can stand in for the id of an account.
+            if column not in self.columns and not (column == "account_id" and "account_name" in self.columns):
+                found = f"no {column} among the columns"
+                yield Finding((*here, "watermark"), found, "the stream's key: what changed replaces what was there")
 
 
 class Threshold(PolicyModel):
@@ -252,9 +333,7 @@ class Sources(PolicyFile):
     streams: dict[StreamName, StreamSettings] = setting("Cadence and age of each stream.", "stream: settings")
     extraction: Extraction = setting("How report files are read.", "settings")
     matching: Matching = setting("How account names are matched.", "settings")
-    sources: tuple[FileSource, ...] = setting(
-        "File sources whose files need a mapping or a format.", "list of sources", default=()
-    )
+    sources: tuple[Source, ...] = setting("Sources that need a mapping or a format.", "list of sources", default=())
     thresholds: tuple[Threshold, ...] = setting("Thresholds of checks by source.", "list of thresholds", default=())
 
     def lint(self) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ class FileSource:
     `columns` maps canonical column -> header of the file; headers that already go by a canonical name need no entry.
     `constants` gives a column one text for every row; `value_maps` replaces whole cells (a blank key stands for a blank
     cell, a blank value makes one); `null_values` are texts that mean blank. `date_format` and `timestamp_format` are
-    strptime formats; ISO dates are read beside them.
+    strptime formats; ISO dates are read beside them. `salesforce_ids`: ids of 15 characters become 18.
     """
 
     name: str
@@ -66,6 +66,7 @@ class FileSource:
     constants: Mapping[str, str] = field(default_factory=lambda: _NO_MAP)
     value_maps: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: _NO_MAP)
     null_values: tuple[str, ...] = ()
+    salesforce_ids: bool = False
     date_format: str | None = None
     timestamp_format: str | None = None
     delimiter: str | None = None
@@ -79,7 +80,7 @@ class FileSource:
 
     def fingerprint(self) -> dict:
         """What of this source changes how its file is read."""
-        plain = {key: value for key, value in asdict_shallow(self).items() if value not in (None, (), {})}
+        plain = {key: value for key, value in asdict_shallow(self).items() if value not in (None, (), {}, False)}
         return json.loads(json.dumps(plain, default=dict, sort_keys=True))
 
 

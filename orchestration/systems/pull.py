@@ -1,0 +1,99 @@
+"""Asking one system for all that it has of our sources, one after the other.
+
+Each source is a folder of its own under `HOME/pulled/<system>`; one pull of a system at a time. What goes wrong with one
+source doesn't keep the others from being asked: an outage is told for each, and what was pulled before stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestration.policy.models import Policies
+from orchestration.policy.sources import Source
+from orchestration.settings import Settings
+from orchestration.sources.errors import SourceError
+from orchestration.systems.base import Context, Pulled
+from orchestration.systems.build import build_system
+from orchestration.systems.store import RecordStore
+
+_LOCK = ".lock"
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of one source: what was pulled, or why not."""
+
+    source: str
+    stream: str
+    pulled: Pulled | None
+    problem: str | None
+
+
+def sources_of(policies: Policies, system: str) -> list[Source]:
+    """The sources that a system has, in the order policy has them."""
+    return [source for source in policies.sources.sources if source.system == system]
+
+
+def folder_of(settings: Settings, policies: Policies, source: str) -> Path:
+    """Where what was pulled of a source is kept."""
+    system = next(one.system for one in policies.sources.sources if one.name == source and one.system)
+    return settings.pulled_path / str(system) / source
+
+
+def pull_system(
+    name: str,
+    settings: Settings,
+    policies: Policies,
+    only: Sequence[Source] | None = None,
+    *,
+    whole: bool = False,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> list[Asked]:
+    """Ask a system for its sources, or for some of them. `whole`: everything anew. Never raises for one that fails.
+
+    Raises SourceError where another pull of it is under way.
+    """
+    wanted = sources_of(policies, name) if only is None else list(only)
+    folder = settings.pulled_path / name
+    with _alone(folder, name):
+        deadline = time.monotonic() + policies.systems.pulling.longest_minutes * _MINUTE
+        try:
+            system = build_system(name, policies, settings, deadline)
+        except SourceError as error:
+            return [Asked(source.name, source.stream, None, str(error)) for source in wanted]
+        context = Context(folder, lambda source: folder_of(settings, policies, source), whole, now)
+        try:
+            return [_ask(system, source, folder, policies, context) for source in wanted]
+        finally:
+            system.close()
+
+
+def _ask(system, source: Source, folder: Path, policies: Policies, context: Context) -> Asked:
+    started = time.perf_counter()
+    store = RecordStore(folder / source.name, policies.systems.pulling, context.now())
+    try:
+        pulled = system.pull(source, store, context)
+    except SourceError as error:
+        return Asked(source.name, source.stream, None, str(error))
+    return Asked(source.name, source.stream, replace(pulled, seconds=time.perf_counter() - started), None)
+
+
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    # The kernel lets go of the lock of a process that dies.
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SourceError(
+                "another pull of it is under way.", file=name, action="wait until it is done; nothing is lost"
+            ) from None
+        yield
