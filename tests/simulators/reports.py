@@ -1,0 +1,5 @@
+"""Reports."""
+
+
+def standard_reports():
+    return {}
