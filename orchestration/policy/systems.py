@@ -163,8 +163,10 @@ class Zendesk(PolicyModel):
     user: Text | None = setting("token: whose it is.", "e-mail address", default=None)
     secret: Name = setting("Name of the API token or OAuth access token.", "name of a secret")
     calls_a_minute: PositiveCount = setting("Calls of the incremental export in a minute.", "calls", default=10)
-    escalation: Escalation = setting("When a ticket counts as escalated.", "settings", default_factory=Escalation)
-    domains_from: Domains | None = setting("Where accounts' domains come from.", "settings", default=None)
+    escalation: Escalation = setting("Tickets that count as escalated.", "settings", default_factory=Escalation)
+    domains_from: Domains | None = setting(
+        "The source that knows accounts' web addresses; without it domains decide nothing.", "settings", default=None
+    )
     own_tag: Text = setting("Tag of tickets made from here; they are no customer's.", "tag", default="account_health")
     hook_secret: Name | None = setting(
         "Name of the key that webhooks are signed with.", "name of a secret", default=None
@@ -220,9 +222,9 @@ class Systems(PolicyFile):
     databases: dict[Name, Database] = setting("Databases by name.", "settings", default_factory=dict)
     inboxes: dict[Name, Inbox] = setting("Mailboxes by name.", "settings", default_factory=dict)
     buckets: dict[Name, Bucket] = setting("Folders of object stores by name.", "settings", default_factory=dict)
-    calling: Calling = setting("Time-outs and retries.", "settings")
-    pulling: Pulling = setting("How records are fetched and merged.", "settings")
-    hooks: Hooks = setting("How calls from outside are received.", "settings")
+    calling: Calling = setting("How often and how long every API is tried.", "settings")
+    pulling: Pulling = setting("How far back, how long and how often records are asked for.", "settings")
+    hooks: Hooks = setting("Which calls from outside are taken.", "settings")
 
     @property
     def by_name(self) -> Mapping[str, System]:
