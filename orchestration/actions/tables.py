@@ -17,6 +17,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -176,6 +177,32 @@ publications = Table(
     Column("as_of_date", Date, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("taken_in_at", DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# One row a record that a call from outside names. No call counts twice: neither by its id, which a header may hold, nor
+# by its signature, which no header can change. Of a body nothing is kept but these ids.
+hook_calls = Table(
+    "hook_calls",
+    METADATA,
+    Column("number", _Sequence, primary_key=True, autoincrement=True),
+    Column("system", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    # Place of the record in its call.
+    Column("place", Integer, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("record_id", Text),
+    Column("account_id", Text),
+    Column("occurred_at", DateTime),
+    Column("received_at", DateTime, nullable=False),
+    # The run that read what changed; none while the call waits.
+    Column("taken_in_run", Text),
+    UniqueConstraint("system", "call_id", "place", name="hook_calls_call_id"),
+    UniqueConstraint("system", "signature", "place", name="hook_calls_signature"),
+    Index("hook_calls_taken_in_run", "taken_in_run", "system"),
+    Index("hook_calls_received_at", "received_at"),
     sqlite_autoincrement=True,
 )
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledgers import log, take
@@ -27,6 +29,21 @@ def test_the_migrations_make_the_tables_as_they_are_declared(store: Store) -> No
         assert compare_metadata(MigrationContext.configure(con), METADATA) == []
         assert con.execute(sa.text("select version_num from alembic_version")).scalar() == HEAD
     assert ScriptDirectory(str(store_module._MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_a_ledger_of_before_is_brought_up_to_date_with_all_that_it_holds(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "operations.db")
+    at_first = Config()
+    at_first.set_main_option("script_location", str(store_module._MIGRATIONS))
+    with sa.create_engine(url).connect() as con:
+        at_first.attributes["connection"] = con
+        command.upgrade(at_first, "0001")
+        row = "('2026-06-30', 'before', '2026-06-30 08:00:00')"
+        con.execute(sa.text(f"insert into publications (as_of_date, run_id, taken_in_at) values {row}"))
+        con.commit()
+    with Store.at(url) as store, store.engine.connect() as con:
+        assert compare_metadata(MigrationContext.configure(con), METADATA) == []
+        assert con.execute(sa.text("select run_id from publications")).scalar() == "before"
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY, ids=lambda table: table.name)
