@@ -12,10 +12,11 @@ from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.check import published_checks, raw_checks
 from orchestration.defs.deliver import deliver_job, deliver_sensor, ledger_asset
 from orchestration.defs.extract import extract_assets
-from orchestration.defs.jobs import failure_sensor, refresh_jobs, refresh_schedules
+from orchestration.defs.jobs import failure_sensor, job_schedule, refresh_jobs, refresh_schedules
 from orchestration.defs.model import model_assets
 from orchestration.defs.progress import Progress, Quiet
 from orchestration.defs.publish import publish_assets
+from orchestration.defs.pull import pull_assets, pull_cron, pull_jobs, pulled_by_stream
 from orchestration.defs.reports import report_documents
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
@@ -37,22 +38,30 @@ def build_defs(
 
 
 def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Definitions:
-    calendar = load_policies(settings.policies).calendar
+    policies = load_policies(settings.policies)
+    calendar = policies.calendar
     manifest = ensure_manifest(settings)
     partitions = as_of_partitions(settings, calendar.time_zone, also=as_of)
-    jobs = refresh_jobs()
+    jobs, asking = refresh_jobs(), pull_jobs(policies)
     delivery = deliver_job(settings)
     return dg.Definitions(
         assets=[
-            *extract_assets(settings, partitions, progress),
+            *pull_assets(settings, policies, partitions, progress),
+            *extract_assets(settings, partitions, progress, pulled_by_stream(policies)),
             *model_assets(settings, manifest, partitions, progress),
             *publish_assets(settings, manifest, partitions, progress),
             report_documents(settings, partitions, progress),
             ledger_asset(settings, partitions, progress),
         ],
         asset_checks=[raw_checks(settings, progress), published_checks(settings, progress)],
-        jobs=[*jobs, delivery],
-        schedules=refresh_schedules(jobs, calendar.time_zone, calendar.fiscal_year_start_month),
+        jobs=[*jobs, *asking, delivery],
+        schedules=[
+            *refresh_schedules(jobs, calendar.time_zone, calendar.fiscal_year_start_month),
+            *(
+                job_schedule(job, calendar.time_zone, pull_cron(policies, job.name.removeprefix("pull_")), job.name)
+                for job in asking
+            ),
+        ],
         sensors=[failure_sensor(settings), deliver_sensor(settings, delivery)],
         resources={"dbt": dbt_runner(settings)},
         # Steps that start a process each would import Dagster and Great Expectations a dozen times over.

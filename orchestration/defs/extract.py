@@ -1,5 +1,7 @@
 """Extract: one asset a stream, whose materialisation is what its sources held when it was read."""
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 
 from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
@@ -18,20 +20,31 @@ def landing_key(stream: str) -> dg.AssetKey:
 
 
 def extract_assets(
-    settings: Settings, partitions: dg.PartitionsDefinition, progress: Progress
+    settings: Settings,
+    partitions: dg.PartitionsDefinition,
+    progress: Progress,
+    pulled: Mapping[str, Sequence[dg.AssetKey]],
 ) -> list[dg.AssetsDefinition]:
-    """The landing assets, one a stream."""
-    return [_landing_asset(stream, settings, partitions, progress) for stream in STREAMS.values()]
+    """The landing assets, one a stream. `pulled`: by stream, the assets of the systems that feed it."""
+    return [
+        _landing_asset(stream, settings, partitions, progress, pulled.get(stream.name, ()))
+        for stream in STREAMS.values()
+    ]
 
 
 def _landing_asset(
-    stream: Stream, settings: Settings, partitions: dg.PartitionsDefinition, progress: Progress
+    stream: Stream,
+    settings: Settings,
+    partitions: dg.PartitionsDefinition,
+    progress: Progress,
+    pulled: Sequence[dg.AssetKey],
 ) -> dg.AssetsDefinition:
     key = landing_key(stream.name)
     need = "required" if stream.required else "optional"
 
     @dg.asset(
         key=key,
+        deps=list(pulled),
         group_name=GROUP,
         kinds={"file", "parquet"},
         owners=["team:data-engineering"],
@@ -48,7 +61,7 @@ def _landing_asset(
     def landing(context: dg.AssetExecutionContext):
         progress.advance(f"reading {stream.name}")
         extraction = extract(run_of(context, settings), stream.name)
-        if extraction.problem and stream.required:
+        if extraction.stops:
             raise dg.Failure(extraction.problem, metadata=_metadata(extraction), allow_retries=False)
         yield dg.MaterializeResult(metadata=_metadata(extraction))
         yield dg.AssetCheckResult(

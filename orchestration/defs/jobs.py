@@ -46,24 +46,28 @@ def refresh_jobs() -> list:
 
 def refresh_schedules(jobs: list, time_zone: str, fiscal_year_start_month: int) -> list[dg.ScheduleDefinition]:
     """One schedule a job, off by default."""
-    return [_schedule(job, time_zone, cron_of(job.name, fiscal_year_start_month)) for job in jobs]
+    return [
+        job_schedule(job, time_zone, cron_of(job.name, fiscal_year_start_month), f"{job.name}_refresh") for job in jobs
+    ]
 
 
-def _schedule(job, time_zone: str, cron: str) -> dg.ScheduleDefinition:
+def job_schedule(job, time_zone: str, cron: str, name: str) -> dg.ScheduleDefinition:
+    """A schedule of one job, off by default, for the date it is in the business time zone."""
+
     @dg.schedule(
-        name=f"{job.name}_refresh",
+        name=name,
         job=job,
         cron_schedule=cron,
         execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Starts the {job.name} refresh for the date it is in the business time zone.",
+        description=f"Starts {job.name} for the date it is in the business time zone.",
     )
-    def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def scheduled(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         # A retried or late tick still asks for the date it was due on.
         as_of = context.scheduled_execution_time.astimezone(ZoneInfo(time_zone)).date().isoformat()
         return dg.RunRequest(run_key=as_of, partition_key=as_of)
 
-    return refresh
+    return scheduled
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:

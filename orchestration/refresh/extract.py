@@ -1,9 +1,12 @@
-"""Extract: bring what the sources hold now into the landing zone, one stream at a time."""
+"""Extract: bring what the sources hold now into the landing zone, one stream at a time.
+
+What systems hold was pulled before (`pull.py`); here it is a file like any other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,70 +15,96 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestration.actions.export import export_log
 from orchestration.actions.store import LedgerError, Store
 from orchestration.operations.sources import SOURCES
-from orchestration.policy.handover import extraction_settings, file_sources
+from orchestration.policy.handover import extraction_settings, file_source, file_sources
+from orchestration.policy.sources import Source
+from orchestration.refresh.pull import HandedOn, handed_on, problems_of
 from orchestration.refresh.run import Run
 from orchestration.sources.drop import ExtractionOutcome, extract_stream
 from orchestration.sources.errors import SourceError
 from orchestration.sources.landing import LandingZone
-from orchestration.sources.settings import FileSource
+from orchestration.sources.settings import ExtractionSettings, FileSource
 from orchestration.sources.streams import STREAMS
+from orchestration.systems.base import DELETED
 
 
 @dataclass(frozen=True)
 class StreamExtraction:
-    """What became of one stream: `landed`, `landed_before`, `absent` or `failed` (then `problem` says why)."""
+    """What became of one stream: `landed`, `landed_before`, `absent` or `failed` (then `problem` says why).
+
+    `stops`: nothing can be made without it. A system that doesn't answer stops nothing while its last answer serves.
+    """
 
     stream: str
     status: str
     problem: str | None
     sources: tuple[dict[str, Any], ...]
+    stops: bool = False
 
     @property
     def rows_read(self) -> int:
         return sum(source["rows_read"] for source in self.sources)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A folder, what of it may be read, and how."""
+
+    folder: Path
+    sources: Sequence[FileSource]
+    settings: ExtractionSettings
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    is_pulled: bool = False
+
+
 def extract(run: Run, stream: str) -> StreamExtraction:
-    """Land what the drop folder holds of `stream`, and what was done in this home, and leave word of it.
+    """Land what the drop folder holds of `stream`, what was pulled of it and what was done in this home.
 
     A source that can't be read is reported in the result, not raised: what it costs is decided when the stream is
-    checked, since an earlier extraction may still serve. A required stream's failure is for the caller to raise.
+    checked, since an earlier extraction may still serve. What a run can't do without is for the caller to raise.
     """
     with run.timed(f"extract/{stream}"):
-        problems_found, outcomes, zone = [], [], LandingZone(run.settings.landing_path)
-        if STREAMS[stream].from_ledger and (problem := _export(run, stream)):
-            problems_found.append(problem)
-        for folder, sources in _places(run, stream):
+        zone, outcomes = LandingZone(run.settings.landing_path), []
+        unread = [problem] if STREAMS[stream].from_ledger and (problem := _export(run, stream)) else []
+        for place in _places(run, stream, zone):
             try:
-                outcomes += extract_stream(
-                    stream,
-                    folder,
-                    zone,
-                    extraction_settings(run.policies),
-                    time_zone=run.policies.calendar.time_zone,
-                    reporting_currency=run.policies.calendar.reporting_currency,
-                    sources=sources,
-                )
+                outcomes += _read(run, stream, place, zone)
             except SourceError as error:
-                problems_found.append(str(error))
-        problem = "; ".join(problems_found) or None
+                unread.append(str(error))
+        unpulled = list(problems_of(run, stream))
+        problem = "; ".join([*unread, *unpulled]) or None
         if problem is None and _is_missing(stream, outcomes, zone):
             problem = _missing(stream, run.settings.drop_path)
-        found = tuple(
-            {
-                "source": outcome.source,
-                "status": outcome.status,
-                "file": outcome.file,
-                "extraction_id": outcome.extraction.extraction_id if outcome.extraction else None,
-                "rows_read": outcome.rows_read,
-                "passed_over": dict(outcome.passed_over),
-                "seconds": round(outcome.seconds, 3),
-            }
-            for outcome in outcomes
-        )
-        result = StreamExtraction(stream, _status(problem, found), problem, found)
+        stops = STREAMS[stream].required and problem is not None and (bool(unread) or not zone.extractions(stream))
+        found = tuple(_told(outcome) for outcome in outcomes)
+        result = StreamExtraction(stream, _status(problem, found), problem, found, stops)
         run.note(f"extraction/{stream}", vars(result))
     return result
+
+
+def _read(run: Run, stream: str, place: _Place, zone: LandingZone) -> tuple[ExtractionOutcome, ...]:
+    return extract_stream(
+        stream,
+        place.folder,
+        zone,
+        place.settings,
+        time_zone=run.policies.calendar.time_zone,
+        reporting_currency=run.policies.calendar.reporting_currency,
+        sources=place.sources,
+        passed_over=place.passed_over,
+        only_declared=place.is_pulled,
+    )
+
+
+def _told(outcome: ExtractionOutcome) -> dict[str, Any]:
+    return {
+        "source": outcome.source,
+        "status": outcome.status,
+        "file": outcome.file,
+        "extraction_id": outcome.extraction.extraction_id if outcome.extraction else None,
+        "rows_read": outcome.rows_read,
+        "passed_over": dict(outcome.passed_over),
+        "seconds": round(outcome.seconds, 3),
+    }
 
 
 def _export(run: Run, stream: str) -> str | None:
@@ -90,11 +119,37 @@ def _export(run: Run, stream: str) -> str | None:
     return None
 
 
-def _places(run: Run, stream: str) -> Iterator[tuple[Path, Sequence[FileSource]]]:
-    """Where records of a stream may be: the drop folder, and the home for what was done there."""
-    yield run.settings.drop_path, file_sources(run.policies)
+def _places(run: Run, stream: str, zone: LandingZone) -> Iterator[_Place]:
+    """Where records of a stream may be: the drop folder, the home for what was done there, and what was pulled."""
+    settings = extraction_settings(run.policies)
+    yield _Place(run.settings.drop_path, file_sources(run.policies), settings)
     if stream in SOURCES and run.settings.operations_path.is_dir():
-        yield run.settings.operations_path, [SOURCES[stream]]
+        yield _Place(run.settings.operations_path, [SOURCES[stream]], settings)
+    for source in run.policies.sources.sources:
+        if source.system and source.stream == stream:
+            handed = handed_on(run.settings, run.policies, source)
+            if handed is not None:
+                yield from _pulled(source, handed, zone, settings)
+
+
+def _pulled(source: Source, handed: HandedOn, zone: LandingZone, settings: ExtractionSettings) -> Iterator[_Place]:
+    """The files of one pulled source, each an extraction of its own."""
+    # They are whole: written under another name first.
+    settings = replace(settings, settle_seconds=0.0)
+    if source.asks is None:
+        yield from (_Place(folder, [file_source(source)], settings, is_pulled=True) for folder in handed.files)
+        return
+    if source.asks == "attachment":
+        landed = {one.file for one in zone.extractions(source.stream) if one.source == source.name}
+        *earlier, last = handed.files
+        for path in [*(path for path in earlier if path.name not in landed), last]:
+            yield _Place(path.parent, [file_source(source, path=path.name)], settings, is_pulled=True)
+        return
+    (path,) = handed.files
+    # Its headers are the stream's own, and no record of it is a report's summary.
+    written = file_source(source, path=path.name, query=None, columns={}, delimiter=",", encoding="utf-8")
+    of_records = replace(settings, summary_line_patterns=())
+    yield _Place(path.parent, [written], of_records, {DELETED: handed.deleted} if handed.deleted else {}, True)
 
 
 def _is_missing(stream: str, outcomes: Sequence[ExtractionOutcome], zone: LandingZone) -> bool:

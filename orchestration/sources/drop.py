@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -35,6 +36,7 @@ READER_VERSION = 1
 _PART = "part-00000.parquet"
 
 
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 # Nothing reads them, and somebody who drops one expects it to be read.
 _WORKBOOKS = (".xlsx", ".xls")
 
@@ -63,19 +65,23 @@ def extract_stream(
     time_zone: str,
     reporting_currency: str,
     sources: Sequence[FileSource] = (),
+    passed_over: Mapping[str, int] = _NOTHING,
+    only_declared: bool = False,
     extracted_at: datetime | None = None,
 ) -> tuple[ExtractionOutcome, ...]:
     """Lands what the drop folder holds for a stream, source by source.
 
     Declared sources come first, then the default source `files` with what no declared source names, where it finds a
     file of the stream's own name (or nothing else is declared). Every source is tried before the first error is raised.
+    `passed_over`: records, by reason, that whoever made the file left out of it; they count as read. `only_declared`:
+    nothing else is looked for.
     """
     stream = STREAMS[stream_name]
     drop_dir = Path(drop_dir)
     declared = [source for source in sources if source.stream == stream_name]
     taken = _taken(drop_dir, sources)
     default = FileSource(name=DEFAULT_SOURCE, stream=stream_name)
-    if not any(source.name == DEFAULT_SOURCE for source in declared):
+    if not only_declared and not any(source.name == DEFAULT_SOURCE for source in declared):
         declared.append(default)
     outcomes: list[ExtractionOutcome] = []
     errors: list[SourceError] = []
@@ -92,6 +98,7 @@ def extract_stream(
                 reporting_currency,
                 extracted_at,
                 taken if source.path is None else frozenset(),
+                passed_over,
                 started,
             )
         except SourceError as error:
@@ -143,6 +150,7 @@ def _extract(
     reporting_currency: str,
     extracted_at: datetime | None,
     taken: frozenset[str],
+    left_out: Mapping[str, int],
     started: float,
 ) -> ExtractionOutcome:
     path = None
@@ -211,7 +219,7 @@ def _extract(
                 action="free disk space, or raise extraction.memory_limit in policies/sources.yaml",
             ) from error
         skipped = read.summary_lines + landed.blank_rows
-        passed_over = {files.SUMMARY_LINE: skipped} if skipped else {}
+        passed_over = dict(left_out) | ({files.SUMMARY_LINE: skipped} if skipped else {})
         extraction = landing.commit(
             work,
             extraction_id,

@@ -1,7 +1,7 @@
 """Asking one system for all that it has of our sources, one after the other.
 
-Each source is a folder of its own under `HOME/pulled/<system>`; one pull of a system at a time. What goes wrong with one
-source doesn't keep the others from being asked: an outage is told for each, and what was pulled before stays.
+Each source is a folder of its own under `HOME/pulled/<system>`; one pull of a system at a time. What goes wrong with
+one source doesn't keep the others from being asked: an outage is told for each, and what was pulled before stays.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from orchestration.quality.landed import LandedChecks
 from orchestration.refresh.check import check
 from orchestration.refresh.extract import extract
 from orchestration.refresh.freeze import freeze
+from orchestration.refresh.pull import pull
 from orchestration.refresh.run import Run
 from orchestration.sources.streams import STREAMS
 from tests.support.compiled import compiled_models, rows_of
@@ -34,6 +35,8 @@ class Made:
 
 def make(run: Run) -> Made:
     """Extract, check, freeze and model; raises AssertionError where a stage that a run can't do without fails."""
+    for system in run.policies.systems.by_name:
+        pull(run, system)
     for stream in STREAMS:
         extract(run, stream)
     checks = check(run)
