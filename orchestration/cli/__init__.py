@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from orchestration.cli import accounts, ledger, policies, runs
+from orchestration.cli import accounts, ledger, policies, runs, systems
 
 app = typer.Typer(
     name="account-health",
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(runs.app)
+app.add_typer(systems.app)
 app.add_typer(accounts.app)
 app.add_typer(ledger.actions_app, name="actions")
 app.add_typer(ledger.alerts_app, name="alerts")

@@ -15,6 +15,7 @@ from orchestration.backfill import Every, as_of_dates
 from orchestration.cli.shared import (
     FAILED,
     HomeOption,
+    Level,
     PoliciesOption,
     settings_of,
     short,
@@ -32,14 +33,6 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
-
-
-class Level(StrEnum):
-    """How much may be done by itself."""
-
-    CONSERVATIVE = "conservative"
-    BALANCED = "balanced"
-    AGGRESSIVE = "aggressive"
 
 
 @app.command()
