@@ -103,6 +103,7 @@ class Hooks(PolicyModel):
     most_bytes: Bytes = setting("A body larger than this is refused.", "bytes")
     remember_days: WindowDays = setting("So long a call is remembered, so that it counts once.", "days")
     wait_seconds: Seconds = setting("How often is looked for calls that ask for a refresh.", "seconds")
+    most_a_minute: PositiveCount = setting("Calls of one system beyond so many are put off.", "calls a minute")
 
 
 class Salesforce(PolicyModel):
@@ -137,6 +138,11 @@ class Salesforce(PolicyModel):
     )
     hook_secret: Name | None = setting(
         "Name of the key that callouts are signed with.", "name of a secret", default=None
+    )
+    own_user: Text | None = setting(
+        "Who writes for us, by user name or id: callouts that give it as changed_by ask for nothing. jwt: also `user`.",
+        "user",
+        default=None,
     )
 
 
