@@ -31,6 +31,7 @@ class Message:
     due_on: date | None = None
     owner_role: str | None = None
     owner: str | None = None
+    priority: str | None = None
     # Only for what writes a score into another system.
     score: Decimal | None = None
 
@@ -73,5 +74,6 @@ def shortened(message: Message, limits: Messages) -> Message:
         due_on=message.due_on,
         owner_role=message.owner_role,
         owner=message.owner,
+        priority=message.priority,
         score=message.score,
     )

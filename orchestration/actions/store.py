@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from orchestration.settings import Settings
 
 FILE = "operations.db"
-HEAD = "0002"
+HEAD = "0003"
 
 _BUSY_TIMEOUT_MS = 60_000
 # Any number: it names the lock that migrations of one database wait for.

@@ -206,4 +206,33 @@ hook_calls = Table(
     sqlite_autoincrement=True,
 )
 
+# One row a record of another system: the values that it last accepted from us, as JSON.
+written_records = Table(
+    "written_records",
+    METADATA,
+    Column("target", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("written", Text, nullable=False),
+    Column("accepted_at", DateTime, nullable=False),
+)
+
+# One row a record whose values have to be written, as JSON: `waiting`, or `dead` when the system refused them.
+write_queue = Table(
+    "write_queue",
+    METADATA,
+    Column("target", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("wanted", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", DateTime),
+    Column("lease_owner", Text),
+    Column("lease_until", DateTime),
+    # Set before every call and taken away once its outcome is known.
+    Column("called_at", DateTime),
+    Column("problem", Text),
+    Column("first_wanted_at", DateTime, nullable=False),
+    Index("write_queue_status", "target", "status", "next_attempt_at"),
+)
+
 APPEND_ONLY = (transitions, alert_entries)

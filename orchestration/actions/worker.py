@@ -94,6 +94,7 @@ class _Actions:
             due_on=row["due_on"],
             owner_role=row["owner_role"],
             owner=row["owner"],
+            priority=row["priority"],
             score=row["score"] if row["action"] == SCORE_ACTION else None,
         )
 

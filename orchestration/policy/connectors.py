@@ -12,10 +12,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, setting
+from orchestration.policy.actions import Priority
+from orchestration.policy.base import Flag, Name, PolicyFile, PolicyModel, Text, setting
 from orchestration.policy.problems import Finding, nearest, shown
+from orchestration.policy.systems import Salesforce, Systems, Zendesk
+from orchestration.policy.write_back import ApiName, not_of_kind
 
-Kind = Literal["dry_run", "slack", "teams", "email", "webhook"]
+Kind = Literal["dry_run", "slack", "teams", "email", "webhook", "salesforce", "zendesk"]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 TimeoutSeconds = Annotated[int, Field(strict=True, ge=1, le=300)]
 
@@ -27,7 +30,13 @@ _KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
         "teams": (("secret",), ()),
         "email": (("host", "port", "security", "sender", "to"), ("user", "secret", "people")),
         "webhook": (("url", "secret"), ("ask_url",)),
+        "salesforce": (("system",), ("external_id", "score_field", "status", "priorities", "to", "people")),
+        "zendesk": (("system",), ("priorities", "requester", "in_organization")),
     }
+)
+# Kinds that write to a system, with its kind and what that is called.
+_SYSTEMS: Mapping[str, tuple[type, str]] = MappingProxyType(
+    {"salesforce": (Salesforce, "Salesforce"), "zendesk": (Zendesk, "Zendesk")}
 )
 _ANYBODY = "default"
 
@@ -56,6 +65,25 @@ class Connector(PolicyModel):
     )
     people: dict[Text, Text] | None = setting(
         "Address of a person by the name that the CRM has; others get their role's.", "e-mail address", default=None
+    )
+    system: Name | None = setting("The system of systems.yaml that is written to.", "system", default=None)
+    external_id: ApiName | None = setting(
+        "The CRM's field that holds our account_id; Id when left out.", "field", default=None
+    )
+    score_field: ApiName | None = setting(
+        "The account's field that update_csm_health_score writes the score into.", "field", default=None
+    )
+    status: Text | None = setting("Status of a new task; the system's own when left out.", "status", default=None)
+    priorities: dict[Priority, Text] | None = setting(
+        "The system's priority by ours; its own where left out.", "priority", default=None
+    )
+    requester: Text | None = setting(
+        "Who tickets are from; the user that signs in when left out.", "e-mail address", default=None
+    )
+    in_organization: Flag | None = setting(
+        "Tickets stand in the account's organization, which their requester has to belong to.",
+        "yes or no",
+        default=None,
     )
 
     def address(self, role: str | None, person: str | None) -> str | None:
@@ -105,6 +133,18 @@ class Connectors(PolicyFile):
             if name not in self.connectors:
                 known = list(self.connectors)
                 yield Finding(path, shown(name), f"one of {', '.join(known)}", nearest(name, known))
+
+    def system_findings(self, systems: Systems) -> Iterator[Finding]:
+        """Connectors whose system isn't there, is of another kind, or lacks what they need."""
+        for name, connector in self.connectors.items():
+            if connector.kind not in _SYSTEMS or connector.system is None:
+                continue
+            path, (kind, called) = ("connectors", name, "system"), _SYSTEMS[connector.kind]
+            yield from not_of_kind(path, connector.system, systems, kind, called)
+            org = systems.salesforce.get(connector.system)
+            if org is not None and connector.kind == "salesforce" and org.key_field is None:
+                told = "a system with key_field: a task that may be there has to be found again"
+                yield Finding(path, shown(connector.system), told)
 
 
 def role_key(role: str | None) -> str:

@@ -39,6 +39,7 @@ from orchestration.policy.simulator import Simulator
 from orchestration.policy.sources import Sources
 from orchestration.policy.surveys import Surveys
 from orchestration.policy.systems import Systems
+from orchestration.policy.write_back import WriteBack
 
 _VERSION_LENGTH = 16
 
@@ -68,6 +69,7 @@ class Policies(BaseModel):
     publishing: Publishing
     sources: Sources
     systems: Systems
+    write_back: WriteBack
     account_aliases: tuple[AccountAlias, ...] = ()
 
     @property
@@ -88,6 +90,8 @@ class Policies(BaseModel):
                 for finding in self.systems.findings_of(source):
                     yield "sources", replace(finding, path=("sources", index, *finding.path))
         yield from (("systems", finding) for finding in self.systems.domain_findings(self.sources))
+        yield from (("connectors", finding) for finding in self.connectors.system_findings(self.systems))
+        yield from (("write_back", finding) for finding in self.write_back.system_findings(self.systems))
 
 
 POLICY_FILES: Mapping[str, type[PolicyFile]] = MappingProxyType(
