@@ -178,7 +178,7 @@ class RecordStore:
         before = self.state()
         number = 1 + int(before.file.partition("-")[2].partition(".")[0]) if before else 1
         file = self.folder / f"records-{number}.parquet"
-        with self._connected() as con:
+        with self.connected() as con:
             con.execute(compose("CREATE TABLE fetched AS {fetched}", fetched=fetched))
             old = before if before is not None and list(before.columns) == list(columns) else None
             con.execute(
@@ -227,7 +227,7 @@ class RecordStore:
         if state is None:
             raise SourceError("there are no records to write.", file=str(self.folder))
         target, draft = self.folder / f"{name}.csv", self.folder / f"{durable.TEMPORARY_PREFIX}{name}.csv"
-        with self._connected() as con:
+        with self.connected() as con:
             if prepare is not None:
                 prepare(con)
             con.execute(
@@ -257,7 +257,8 @@ class RecordStore:
             blank=joined(compose("CAST(NULL AS VARCHAR) AS {c}", c=identifier(column)) for column in columns),
         )
 
-    def _connected(self) -> duckdb.DuckDBPyConnection:
+    def connected(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own, within the memory that pulls may use."""
         self.folder.mkdir(parents=True, exist_ok=True)
         con = duckdb.connect(
             config={
