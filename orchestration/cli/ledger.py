@@ -75,40 +75,29 @@ def actions_history(
             not_understood(f"there is no action {action_id}; account-health actions list has their ids")
 
 
-@actions_app.command("approve")
-def actions_approve(
-    ids: ActionIds,
-    reason: ReasonOption = None,
-    by: ByOption = None,
-    home: HomeOption = None,
-    policies: PoliciesOption = None,
-) -> None:
-    """Let actions run that wait for approval."""
-    _decide(ids, by, settings_of(home=home, policies=policies), lambda desk, one: desk.approve(one, reason))
+def _decision_command(name: str, meaning: str) -> None:
+    """A command that decides on actions as the desk does it by the same name."""
+
+    def command(
+        ids: ActionIds,
+        reason: ReasonOption = None,
+        by: ByOption = None,
+        home: HomeOption = None,
+        policies: PoliciesOption = None,
+    ) -> None:
+        settings = settings_of(home=home, policies=policies)
+        _decide(ids, by, settings, lambda desk, one: getattr(desk, name)(one, reason))
+
+    actions_app.command(name, help=meaning)(command)
 
 
-@actions_app.command("reject")
-def actions_reject(
-    ids: ActionIds,
-    reason: ReasonOption = None,
-    by: ByOption = None,
-    home: HomeOption = None,
-    policies: PoliciesOption = None,
-) -> None:
-    """Refuse actions that wait for approval, with a reason."""
-    _decide(ids, by, settings_of(home=home, policies=policies), lambda desk, one: desk.reject(one, reason))
-
-
-@actions_app.command("promote")
-def actions_promote(
-    ids: ActionIds,
-    reason: ReasonOption = None,
-    by: ByOption = None,
-    home: HomeOption = None,
-    policies: PoliciesOption = None,
-) -> None:
-    """Ask for actions that are only recommended, or suppressed; somebody else approves them."""
-    _decide(ids, by, settings_of(home=home, policies=policies), lambda desk, one: desk.promote(one, reason))
+for _name, _meaning in (
+    ("approve", "Let actions run that wait for approval."),
+    ("reject", "Refuse actions that wait for approval, with a reason."),
+    ("promote", "Ask for actions that are only recommended, or suppressed; somebody else approves them."),
+    ("retry", "Have failed actions tried again, with a reason."),
+):
+    _decision_command(_name, _meaning)
 
 
 @actions_app.command("snooze")
@@ -123,18 +112,6 @@ def actions_snooze(
     """Put actions off until a day, with a reason."""
     day = until.date()
     _decide(ids, by, settings_of(home=home, policies=policies), lambda desk, one: desk.snooze(one, day, reason))
-
-
-@actions_app.command("retry")
-def actions_retry(
-    ids: ActionIds,
-    reason: ReasonOption = None,
-    by: ByOption = None,
-    home: HomeOption = None,
-    policies: PoliciesOption = None,
-) -> None:
-    """Have failed actions tried again, with a reason."""
-    _decide(ids, by, settings_of(home=home, policies=policies), lambda desk, one: desk.retry(one, reason))
 
 
 @actions_app.command("run")

@@ -18,199 +18,17 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
-from orchestration.policy.churn import FACTORS
-from orchestration.policy.measures import DIMENSIONS, MEASURES
 from orchestration.policy.models import Policies
 from orchestration.publishing import durable
 from orchestration.publishing.manifest import TableDescription
 from orchestration.publishing.snapshot import refuse_other_runs
 from orchestration.publishing.sql import identifier, literal, read_parquet
+from orchestration.refresh import history_columns as columns
 from orchestration.refresh.run import Run
 from orchestration.warehouse import PUBLISHED
 
-HYGIENE_ISSUES_HISTORY = pa.schema(
-    [
-        *(
-            pa.field(name, pa.string())
-            for name in (
-                "issue_id",
-                "rule",
-                "severity",
-                "source",
-                "stream",
-                "record_key",
-                "account_id",
-                "column_name",
-                "expected",
-                "actual",
-                "sentence",
-                "suggestion",
-                "mended_by_role",
-                "owner_name",
-                "geo",
-            )
-        ),
-        pa.field("occurrences", pa.int32()),
-        pa.field("first_seen", pa.date32()),
-        pa.field("last_seen", pa.date32()),
-        pa.field("status", pa.string()),
-        pa.field("cleared_on", pa.date32()),
-    ]
-)
-
-ACCOUNT_HEALTH_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("policy_version", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("score", pa.decimal128(5, 1)),
-        pa.field("status", pa.string()),
-        pa.field("tier", pa.string()),
-        pa.field("final_status", pa.string()),
-    ]
-)
-
-ACCOUNT_SIGNALS_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("policy_version", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("segment", pa.string()),
-        *(pa.field(measure, pa.decimal128(24, 6)) for measure in MEASURES),
-    ]
-)
-
-ALERT_CONDITIONS_HISTORY = pa.schema(
-    [
-        pa.field("alert", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("subject", pa.string()),
-        pa.field("dated_on", pa.date32()),
-        pa.field("value", pa.decimal128(24, 6)),
-        pa.field("evidence", pa.string()),
-        pa.field("true_since", pa.date32()),
-    ]
-)
-
-ALERT_TOTALS_HISTORY = pa.schema([pa.field("as_of_date", pa.date32()), pa.field("alert", pa.string())])
-
-ACCOUNT_DIMENSIONS_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("account_id", pa.string()),
-        *(pa.field(dimension, pa.decimal128(5, 1)) for dimension in DIMENSIONS),
-    ]
-)
-
-AT_RISK_ACCOUNTS_HISTORY = pa.schema([pa.field("account_id", pa.string()), pa.field("at_risk_since", pa.date32())])
-
-INTERVENTION_OUTCOMES_HISTORY = pa.schema(
-    [
-        pa.field("origin", pa.string()),
-        pa.field("intervention_id", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("opened_on", pa.date32()),
-        pa.field("opening_score", pa.decimal128(5, 1)),
-        pa.field("runs_recovered", pa.int32()),
-        pa.field("recovered_on", pa.date32()),
-        pa.field("recovered_score", pa.decimal128(5, 1)),
-        pa.field("closed_score", pa.decimal128(5, 1)),
-    ]
-)
-
-ALERTS_HISTORY = pa.schema(
-    [
-        pa.field("alert_id", pa.string()),
-        pa.field("alert", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("subject", pa.string()),
-        pa.field("dated_on", pa.date32()),
-        pa.field("value", pa.decimal128(24, 6)),
-        pa.field("evidence", pa.string()),
-        pa.field("raised_on", pa.date32()),
-        pa.field("false_since", pa.date32()),
-        pa.field("cleared_on", pa.date32()),
-    ]
-)
-
-ACTION_EPISODES_HISTORY = pa.schema(
-    [
-        *(pa.field(name, pa.string()) for name in ("action_id", "account_id", "action", "subject_kind", "subject")),
-        *(pa.field(name, pa.date32()) for name in ("episode_started_on", "created_on", "auto_on")),
-        *(pa.field(name, pa.bool_()) for name in ("is_capped", "is_open")),
-    ]
-)
-
-ACCOUNT_CHURN_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("account_id", pa.string()),
-        pa.field("score", pa.decimal128(5, 1)),
-        pa.field("status", pa.string()),
-        pa.field("churn_probability", pa.decimal128(5, 2)),
-        pa.field("churn_probability_calibrated", pa.decimal128(5, 2)),
-        pa.field("days_to_renewal", pa.int32()),
-        *(pa.field(factor, pa.bool_()) for factor in FACTORS),
-        pa.field("reconstructed", pa.bool_()),
-    ]
-)
-
-PORTFOLIO_SUMMARY_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("section", pa.string()),
-        pa.field("item", pa.string()),
-        pa.field("unit", pa.string()),
-        pa.field("figure", pa.decimal128(18, 2)),
-    ]
-)
-
-SUCCESS_METRICS_HISTORY = pa.schema(
-    [
-        pa.field("name", pa.string()),
-        pa.field("baseline", pa.decimal128(24, 6)),
-        pa.field("baseline_on", pa.date32()),
-    ]
-)
-
 # From the last month of a quarter back to the first one of the quarter before.
 _MONTHS_TO_LAST_QUARTER = 5
-
-REVIEW_ITEMS_HISTORY = pa.schema(
-    [
-        pa.field("report", pa.string()),
-        pa.field("section", pa.string()),
-        pa.field("section_place", pa.int32()),
-        pa.field("rank", pa.int32()),
-        pa.field("account_id", pa.string()),
-        pa.field("text", pa.string()),
-        pa.field("figure", pa.decimal128(18, 2)),
-        pa.field("unit", pa.string()),
-        pa.field("made_on", pa.date32()),
-    ]
-)
-
-EXPANSION_PIPELINE_HISTORY = pa.schema(
-    [
-        pa.field("as_of_date", pa.date32()),
-        pa.field("account_id", pa.string()),
-        pa.field("type", pa.string()),
-        *(
-            pa.field(name, pa.bool_())
-            for name in (
-                "is_primary",
-                "qualified",
-                "plan_limit",
-                "approaching_limit",
-                "seat_growth",
-                "feature_requests",
-                "high_health",
-                "no_billing_issue",
-                "responsive",
-            )
-        ),
-    ]
-)
 
 
 def _none(policies: Policies) -> int:
@@ -257,21 +75,21 @@ HISTORIES: Mapping[str, History] = MappingProxyType(
     {
         history.table: history
         for history in (
-            History("hygiene_issues", kept=tuple(HYGIENE_ISSUES_HISTORY.names)),
+            History("hygiene_issues", kept=tuple(columns.HYGIENE_ISSUES.names)),
             History("account_health", published="account_health_history"),
-            History("account_signals", kept=tuple(ACCOUNT_SIGNALS_HISTORY.names)),
+            History("account_signals", kept=tuple(columns.ACCOUNT_SIGNALS.names)),
             History("account_churn", published="account_churn_history"),
             History("score_audit", published="score_audit", logs_runs=True),
-            History("action_episodes", kept=tuple(ACTION_EPISODES_HISTORY.names)),
-            History("alert_conditions", kept=tuple(ALERT_CONDITIONS_HISTORY.names)),
-            History("alert_totals", kept=tuple(ALERT_TOTALS_HISTORY.names)),
-            History("alerts", kept=tuple(ALERTS_HISTORY.names)),
-            History("at_risk_accounts", kept=tuple(AT_RISK_ACCOUNTS_HISTORY.names)),
-            History("intervention_outcomes", kept=tuple(INTERVENTION_OUTCOMES_HISTORY.names)),
-            History("portfolio_summary", kept=tuple(PORTFOLIO_SUMMARY_HISTORY.names)),
-            History("success_metrics", kept=tuple(SUCCESS_METRICS_HISTORY.names)),
-            History("review_items", kept=tuple(REVIEW_ITEMS_HISTORY.names)),
-            History("expansion_pipeline", kept=tuple(EXPANSION_PIPELINE_HISTORY.names)),
+            History("action_episodes", kept=tuple(columns.ACTION_EPISODES.names)),
+            History("alert_conditions", kept=tuple(columns.ALERT_CONDITIONS.names)),
+            History("alert_totals", kept=tuple(columns.ALERT_TOTALS.names)),
+            History("alerts", kept=tuple(columns.ALERTS.names)),
+            History("at_risk_accounts", kept=tuple(columns.AT_RISK_ACCOUNTS.names)),
+            History("intervention_outcomes", kept=tuple(columns.INTERVENTION_OUTCOMES.names)),
+            History("portfolio_summary", kept=tuple(columns.PORTFOLIO_SUMMARY.names)),
+            History("success_metrics", kept=tuple(columns.SUCCESS_METRICS.names)),
+            History("review_items", kept=tuple(columns.REVIEW_ITEMS.names)),
+            History("expansion_pipeline", kept=tuple(columns.EXPANSION_PIPELINE.names)),
         )
     }
 )
@@ -280,44 +98,44 @@ READS: Mapping[str, Read] = MappingProxyType(
     {
         read.name: read
         for read in (
-            Read("hygiene_issues", "hygiene_issues", HYGIENE_ISSUES_HISTORY),
+            Read("hygiene_issues", "hygiene_issues", columns.HYGIENE_ISSUES),
             Read(
                 "account_health",
                 "account_health",
-                ACCOUNT_HEALTH_HISTORY,
+                columns.ACCOUNT_HEALTH,
                 days=lambda policies: policies.health_score.change.month_oldest_days,
             ),
-            Read("account_signals", "account_signals", ACCOUNT_SIGNALS_HISTORY),
+            Read("account_signals", "account_signals", columns.ACCOUNT_SIGNALS),
             Read(
                 "account_churn_monthly",
                 "account_churn",
-                ACCOUNT_CHURN_HISTORY,
+                columns.ACCOUNT_CHURN,
                 months=lambda policies: policies.backtest.months,
             ),
-            Read("action_episodes", "action_episodes", ACTION_EPISODES_HISTORY),
-            Read("alert_conditions", "alert_conditions", ALERT_CONDITIONS_HISTORY),
-            Read("alert_totals", "alert_totals", ALERT_TOTALS_HISTORY),
-            Read("alerts", "alerts", ALERTS_HISTORY),
+            Read("action_episodes", "action_episodes", columns.ACTION_EPISODES),
+            Read("alert_conditions", "alert_conditions", columns.ALERT_CONDITIONS),
+            Read("alert_totals", "alert_totals", columns.ALERT_TOTALS),
+            Read("alerts", "alerts", columns.ALERTS),
             Read(
                 "account_dimensions",
                 "account_health",
-                ACCOUNT_DIMENSIONS_HISTORY,
+                columns.ACCOUNT_DIMENSIONS,
                 days=lambda policies: policies.health_score.change.month_oldest_days,
             ),
-            Read("at_risk_accounts", "at_risk_accounts", AT_RISK_ACCOUNTS_HISTORY),
-            Read("intervention_outcomes", "intervention_outcomes", INTERVENTION_OUTCOMES_HISTORY),
+            Read("at_risk_accounts", "at_risk_accounts", columns.AT_RISK_ACCOUNTS),
+            Read("intervention_outcomes", "intervention_outcomes", columns.INTERVENTION_OUTCOMES),
             Read(
                 "portfolio_summary",
                 "portfolio_summary",
-                PORTFOLIO_SUMMARY_HISTORY,
+                columns.PORTFOLIO_SUMMARY,
                 months=lambda policies: _MONTHS_TO_LAST_QUARTER,
             ),
-            Read("success_metrics", "success_metrics", SUCCESS_METRICS_HISTORY),
-            Read("review_items", "review_items", REVIEW_ITEMS_HISTORY),
+            Read("success_metrics", "success_metrics", columns.SUCCESS_METRICS),
+            Read("review_items", "review_items", columns.REVIEW_ITEMS),
             Read(
                 "expansion_pipeline",
                 "expansion_pipeline",
-                EXPANSION_PIPELINE_HISTORY,
+                columns.EXPANSION_PIPELINE,
                 months=lambda policies: policies.reports.reviews.held_months,
             ),
         )

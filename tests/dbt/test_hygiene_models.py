@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.refresh.histories import HYGIENE_ISSUES_HISTORY
+from orchestration.refresh import history_columns
 from orchestration.sources.streams import STREAMS
 from tests.support.compiled import compiled_models, rows_of
 from tests.support.inputs import Row, World, account, activity, contract
@@ -110,7 +110,7 @@ class Run:
         return found
 
     def as_history(self) -> list[Row]:
-        return [{name: row[name] for name in HYGIENE_ISSUES_HISTORY.names} for row in self.table(HISTORY_OF)]
+        return [{name: row[name] for name in history_columns.HYGIENE_ISSUES.names} for row in self.table(HISTORY_OF)]
 
 
 HISTORY_OF = "published.hygiene_issues"
