@@ -91,8 +91,10 @@ def _create(self: Salesforce, request: Request, version: str) -> Answer:
     query = parse(wanted.get("query", ""))
     if query.counts:
         raise Refusal(400, "INVALIDJOB", "Aggregate queries are not supported in Bulk API 2.0")
-    if jobs.mass is None or query.name != jobs.mass.name:
-        # What can't be run is refused at once.
+    # What can't be run is refused at once.
+    if jobs.mass is not None and query.name == jobs.mass.name:
+        jobs.mass.count(query, everything=False)
+    else:
         Runner(self.company, self.visible()).run(query, everything=False)
     ends = {"job_fails": "Failed", "job_aborted": "Aborted", "job_stuck": ""}
     end = next((state for fault, state in ends.items() if fault in request.faults), "JobComplete")
@@ -192,7 +194,7 @@ def _end(self: Salesforce, job: Job) -> None:
         return
     mass = self.jobs.mass
     if mass is not None and job.query.name == mass.name:
-        job.results = mass.results(job.query)
+        job.results = mass.results(job.query, everything=_OPERATIONS[job.operation])
         return
     runner = Runner(self.company, self.visible())
     readers = [runner.reader(job.query.name, path) for path in job.query.fields]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -184,9 +185,7 @@ class _Generator:
 
     def run(self) -> None:
         self.users = [
-            self._add(
-                "User", 900, Name=name, Email=_mail(name, "vendor.example"), IsActive=n != 1, Username=_mail(name)
-            )
+            self._add("User", 900, Name=name, Email=_mail(name), IsActive=n != 1, Username=_mail(name))
             for n, name in enumerate(_PEOPLE)
         ]
         self.groups = [self._add("group", 900, name=name, deleted=False) for name in ("Support", "Escalations")]
@@ -454,8 +453,9 @@ def _names(count: int) -> Iterator[str]:
         yield f"{word}{n // 144 or ''} {_FORMS[n % len(_FORMS)]}"
 
 
-def _mail(name: str, domain: str = "vendor.example.com") -> str:
-    return name.lower().replace(" ", ".").replace("'", "") + "@" + domain
+def _mail(name: str, domain: str = "vendor.example") -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return plain.lower().replace(" ", ".").replace("'", "") + "@" + domain
 
 
 def _in_time_order(events: dict[Any, Row]) -> None:

@@ -36,6 +36,8 @@ class Cursor:
     query: Query
     keys: list[str]
     everything: bool
+    # Records of `mass`, as they are sent.
+    made: list[Row] | None = None
 
 
 class Salesforce:
@@ -269,11 +271,15 @@ def _first_page(self: Salesforce, request: Request, version: str, *, everything:
     query = parse(request.query.get("q", ""))
     mass = self.jobs.mass
     if mass is not None and query.name == mass.name and query.counts:
-        return reply({"totalSize": mass.count(self, query), "done": True, "records": []})
+        return reply({"totalSize": mass.count(query, everything=everything), "done": True, "records": []})
+    key = make_id("01g", 1 + len(self.cursors))
+    if mass is not None and query.name == mass.name:
+        found = [_nested(row) for row in mass.rows(query, everything=everything)]
+        self.cursors[key] = Cursor(query, [], everything, found)
+        return _page(self, request, version, key, 0)
     found = Runner(self.company, self.visible()).run(query, everything=everything)
     if query.counts:
         return reply({"totalSize": len(found), "done": True, "records": []})
-    key = make_id("01g", 1 + len(self.cursors))
     self.cursors[key] = Cursor(query, [row["Id"] for row in found], everything)
     return _page(self, request, version, key, 0)
 
@@ -285,19 +291,34 @@ def _page(self: Salesforce, request: Request, version: str, key: str, start: int
         start = max(0, start - (request.faults["duplicate_rows"]["rows"] or 1))
     if "empty_page" in request.faults:
         end = start
-    table = self.company.tables[cursor.query.name]
-    write = writer(self, cursor.query)
+    total = len(cursor.keys if cursor.made is None else cursor.made)
     content: Row = {
-        "totalSize": len(cursor.keys),
-        "done": end >= len(cursor.keys) and "empty_page" not in request.faults,
-        # What was purged since the query was asked isn't there any more.
-        "records": [write(table[one], version) for one in cursor.keys[start:end] if one in table],
+        "totalSize": total,
+        "done": end >= total and "empty_page" not in request.faults,
+        "records": _read(self, cursor, version, start, end) if cursor.made is None else cursor.made[start:end],
     }
     if "cursor_repeats" in request.faults:
         content |= {"done": False, "nextRecordsUrl": f"/services/data/v{version}/query/{key}-{start}"}
     elif not content["done"]:
         content["nextRecordsUrl"] = f"/services/data/v{version}/query/{key}-{end}"
     return reply(content)
+
+
+def _read(self: Salesforce, cursor: Cursor, version: str, start: int, end: int) -> list[Row]:
+    table, write = self.company.tables[cursor.query.name], writer(self, cursor.query)
+    # What was purged since the query was asked isn't there any more.
+    return [write(table[key], version) for key in cursor.keys[start:end] if key in table]
+
+
+def _nested(row: Row) -> Row:
+    found: Row = {"attributes": {"type": "Task"}}
+    for path, value in row.items():
+        *links, last = path.split(".")
+        inner = found
+        for link in links:
+            inner = inner.setdefault(link, {"attributes": {"type": link}})
+        inner[last] = value
+    return found
 
 
 def _batch(self: Salesforce, request: Request) -> int:

@@ -277,3 +277,89 @@ def _listed(self: Zendesk, request: Request, word: str, rows: list[Row]) -> Answ
 @ROUTES.add("GET", "/api/v2/users/me")
 def _me(self: Zendesk, request: Request) -> Answer:
     return reply({"user": {"id": 1, "name": "Integration", "email": self.email, "role": "admin", "active": True}})
+
+
+# --- Tickets.
+
+
+@ROUTES.add("GET", "/api/v2/tickets.json")
+@ROUTES.add("GET", "/api/v2/tickets")
+def _tickets(self: Zendesk, request: Request) -> Answer:
+    rows = [row for row in self.company.rows("ticket") if row["status"] != "deleted"]
+    if "external_id" in request.query:
+        rows = [row for row in rows if row["external_id"] == request.query["external_id"]]
+    return _listed(self, request, "tickets", [_ticket(self, row, request) for row in rows])
+
+
+@ROUTES.add("POST", "/api/v2/tickets.json")
+@ROUTES.add("POST", "/api/v2/tickets")
+def _create(self: Zendesk, request: Request) -> Answer:
+    key = request.headers.get("idempotency-key")
+    if key in self.idempotent:
+        body, kept = self.idempotent[key]
+        if body != request.body:
+            words = "Request parameters do not match those of the first request with this Idempotency-Key"
+            return reply({"error": "IdempotentRequestError", "description": words}, 400)
+        return Answer(kept.status, kept.body, kept.headers | {"x-idempotency-lookup": "hit"})
+    sent = request.json.get("ticket", {})
+    refused = _refused(self, sent)
+    if refused:
+        return refused
+    words = sent.get("comment", {}).get("body") or sent.get("description")
+    if not words:
+        return _invalid("Record validation errors", base=[{"description": "Description: cannot be blank"}])
+    ticket = self.company.add("ticket", **_stored(sent), description=words)
+    self.written.append(Written("create", "ticket", ticket, sent))
+    told = _ticket(self, self.company.get("ticket", ticket), request)
+    answer = reply({"ticket": told, "audit": {"ticket_id": ticket, "events": []}}, 201, Location=told["url"])
+    if key:
+        self.idempotent[key] = (request.body, answer)
+        answer = Answer(answer.status, answer.body, answer.headers | {"x-idempotency-lookup": "miss"})
+    return answer
+
+
+@ROUTES.add("GET", "/api/v2/tickets/{}")
+def _read(self: Zendesk, request: Request, key: str) -> Answer:
+    row = _found(self, key)
+    return reply({"ticket": _ticket(self, row, request)}) if row else not_found()
+
+
+@ROUTES.add("PUT", "/api/v2/tickets/{}")
+def _change(self: Zendesk, request: Request, key: str) -> Answer:
+    row, sent = _found(self, key), request.json.get("ticket", {})
+    if row is None:
+        return not_found()
+    refused = _refused(self, sent)
+    if refused:
+        return refused
+    if row["status"] == "closed":
+        return _invalid("Record validation errors", status=[{"description": "Status: closed prevents ticket update"}])
+    self.company.change("ticket", row["id"], **_stored(sent))
+    self.written.append(Written("change", "ticket", row["id"], sent))
+    return reply({"ticket": _ticket(self, row, request), "audit": {"ticket_id": row["id"], "events": []}})
+
+
+def _found(self: Zendesk, key: str) -> Row | None:
+    key = key.removesuffix(".json")
+    row = self.company.tables["ticket"].get(int(key)) if key.isdigit() else None
+    return None if row is None or row["status"] == "deleted" else row
+
+
+def _refused(self: Zendesk, sent: Row) -> Answer | None:
+    allowed = {
+        "priority": ("low", "normal", "high", "urgent", None),
+        "type": ("problem", "incident", "question", "task", None),
+        "status": ("new", "open", "pending", "hold", "solved", "closed"),
+    }
+    for field, values in allowed.items():
+        if field in sent and sent[field] not in values:
+            return _invalid("Record validation errors", **{field: [{"description": f"{field}: is not valid"}]})
+    if sent.get("organization_id") not in {None, *self.company.tables["organization"]}:
+        return _invalid("Record validation errors", organization=[{"description": "Organization: is invalid"}])
+    return None
+
+
+def _stored(sent: Row) -> Row:
+    # The comment becomes the conversation, which isn't kept here.
+    kept = {name: value for name, value in sent.items() if name not in ("comment", "description", "id")}
+    return kept | ({"raw_subject": sent["subject"]} if "subject" in sent else {})
