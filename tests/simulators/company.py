@@ -17,7 +17,7 @@ from tests.simulators.clock import Clock
 from tests.simulators.objects import Field, Object, make_id, make_objects
 
 AT = datetime(2026, 6, 30, 18, tzinfo=UTC)
-SUPPORT = ("organization", "group", "user", "ticket", "metric_event", "ticket_event")
+SUPPORT = ("organization", "group", "user", "ticket", "metric_event", "ticket_event", "ticket_field")
 # The support desk's first id of each kind.
 _FIRST_ID = {name: number * 10_000_000 for number, name in enumerate(SUPPORT, start=1)} | {"ticket": 1}
 # Tasks and events that ended so long ago are archived.
@@ -189,6 +189,7 @@ class _Generator:
             for n, name in enumerate(_PEOPLE)
         ]
         self.groups = [self._add("group", 900, name=name, deleted=False) for name in ("Support", "Escalations")]
+        self._ticket_fields()
         for n, name in enumerate(_names(self.accounts)):
             self._account(n, name)
         self._strangers()
@@ -203,6 +204,13 @@ class _Generator:
 
     def _add(self, name: str, days_ago: float, /, **fields: Any) -> Any:
         return self.company.add(name, at=self._ago(days_ago), **fields)
+
+    def _ticket_fields(self) -> None:
+        own = (("Topic", "tagger"), ("Severity score", "integer"), ("What happened", "textarea"))
+        for title, kind in (("Subject", "subject"), ("Priority", "priority"), *own):
+            self._add("ticket_field", 900, title=title, type=kind, active=True, removable=(title, kind) in own)
+        topic = next(field for field in self.company.rows("ticket_field") if field["title"] == "Topic")
+        self.topic = topic["id"]
 
     def _account(self, n: int, name: str) -> None:
         country, state = _PLACES[n % len(_PLACES)]
@@ -393,8 +401,14 @@ class _Generator:
             group_id=self.groups[1 if number == 1 else 0],
             tags=[_TOPICS[number % len(_TOPICS)], *(["escalated"] if number == 2 else [])],
             satisfaction_rating=_satisfaction(number),
+            custom_fields=[{"id": self.topic, "value": _TOPICS[number % len(_TOPICS)]}],
         )
         self._metrics(key, opened, solved, breached=number % 3 == 1)
+        if number == 1:
+            raised = {"event_type": "Change", "priority": "high", "previous_value": "normal"}
+            self.company.add(
+                "ticket_event", at=opened + timedelta(hours=1), ticket_id=key, event_type="Audit", child_events=[raised]
+            )
         if number == 5 and n % 4 == 3:
             self.company.delete("ticket", key, at=self._ago(2))
 

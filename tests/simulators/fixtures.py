@@ -25,3 +25,4 @@ def simulator(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
         monkeypatch.setenv("SSL_CERT_FILE", str(running.ca_file))
         monkeypatch.delenv("SSL_CERT_DIR", raising=False)
         yield running
+        assert not running.mistakes, running.mistakes[0]

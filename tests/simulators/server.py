@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,7 @@ class Simulator:
         self.faults = Faults()
         self.calls: list[Call] = []
         self.written: list[Written] = []
+        self.mistakes: list[str] = []
         self.salesforce = Salesforce(company, self.written)
         self.zendesk = Zendesk(company, self.written)
         self.ca_file = Path()
@@ -137,7 +139,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length),
             len(self.path),
         )
-        answer = self.simulator.answer(request)
+        try:
+            answer = self.simulator.answer(request)
+        except Exception:
+            # A mistake of ours must not look like a fault of theirs.
+            self.simulator.mistakes.append(traceback.format_exc())
+            answer = Answer(500, b"mistake in the simulator")
         if "hangs" in request.faults:
             self._wait(request.faults["hangs"]["seconds"])
         if "reset" in request.faults or "answer_lost" in request.faults:
@@ -149,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(answer, request.faults.get("slow"))
 
-    do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = do_GET
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
     def _send(self, answer: Answer, slow: Fault | None) -> None:
         if slow:

@@ -100,12 +100,13 @@ class Routes:
         return mark
 
     def find(self, request: Request) -> tuple[Callable[..., Answer], tuple[str, ...]] | None:
-        """The function and its arguments."""
-        for method, pattern, function in self._all:
-            found = pattern.fullmatch(request.path) if method == request.method else None
-            if found:
-                return function, tuple(unquote(part) for part in found.groups())
-        return None
+        """The function of the path that is most definite, and its arguments."""
+        fitting = [
+            (function, tuple(unquote(part) for part in found.groups()))
+            for method, pattern, function in self._all
+            if method == request.method and (found := pattern.fullmatch(request.path))
+        ]
+        return min(fitting, key=lambda one: len(one[1]), default=None)
 
 
 def as_json(content: Any, stamps: Callable[[datetime], str], status: int = 200, **headers: str) -> Answer:
