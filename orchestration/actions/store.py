@@ -22,7 +22,7 @@ from orchestration.settings import Settings
 FILE = "operations.db"
 HEAD = "0003"
 
-_BUSY_TIMEOUT_MS = 60_000
+_PATIENCE_SECONDS = 60
 # Any number: it names the lock that migrations of one database wait for.
 _MIGRATION_LOCK = 7_301_188
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -41,14 +41,17 @@ class Store:
         self.is_sqlite = engine.dialect.name == "sqlite"
 
     @classmethod
-    def open(cls, settings: Settings) -> Store:
-        """The ledger of a home, made or brought up to date where need be; raises LedgerError when it can't be."""
-        return cls.at(settings.ledger_url() or sqlite_url(settings.home_path / FILE))
+    def open(cls, settings: Settings, patience_seconds: int = _PATIENCE_SECONDS) -> Store:
+        """The ledger of a home, made or brought up to date where need be; raises LedgerError when it can't be.
+
+        `patience_seconds`: so long SQLite waits for another writer, and PostgreSQL may take to be reached.
+        """
+        return cls.at(settings.ledger_url() or sqlite_url(settings.home_path / FILE), patience_seconds)
 
     @classmethod
-    def at(cls, url: str) -> Store:
+    def at(cls, url: str, patience_seconds: int = _PATIENCE_SECONDS) -> Store:
         """The ledger at a URL."""
-        store = cls(_engine(url))
+        store = cls(_engine(url, patience_seconds))
         try:
             store._bring_up_to_date()
         except LedgerError:
@@ -151,13 +154,14 @@ def one(con: Connection, query: sa.Select) -> Mapping[str, Any] | None:
     return con.execute(query).mappings().first()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, patience_seconds: int) -> Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        query = {"connect_timeout": str(patience_seconds), **parsed.query}
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg", query=query), pool_pre_ping=True)
     if parsed.get_backend_name() != "sqlite":
         raise LedgerError(f"a ledger is kept in SQLite or PostgreSQL, not in {parsed.get_backend_name()}")
-    engine = sa.create_engine(parsed)
+    engine = sa.create_engine(parsed, connect_args={"timeout": patience_seconds})
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)
     return engine
@@ -166,7 +170,6 @@ def _engine(url: str) -> Engine:
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
     # The driver's own transactions begin too late: _on_begin says when.
     connection.isolation_level = None
-    connection.execute(f"pragma busy_timeout = {_BUSY_TIMEOUT_MS}")
     connection.execute("pragma journal_mode = wal")
     # What was recorded stays recorded when the power goes: it decides whether a call is made again.
     connection.execute("pragma synchronous = full")
