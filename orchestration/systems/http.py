@@ -33,15 +33,25 @@ _MARKUP = re.compile(r"<[^>]*>")
 _UNAUTHORISED = 401
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MINUTE = 60.0
+_NEVER_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# What can be done about most errors of reading.
+NOTHING_LOST = "nothing is lost: the next pull goes on where this one stopped"
 
 
 class ApiError(SourceError):
-    """A call that didn't end well. `status`: of the answer, None where there was none; `body`: its JSON, if it is."""
+    """A call that didn't end well. `status`: of the answer, None where there was none; `body`: its JSON, if it is.
 
-    def __init__(self, message: str, *, status: int | None = None, body: Any = None, **where: str) -> None:
+    `reached`: whether the system may have got the call. `wait_seconds`: how long it asks to be left alone.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, body: Any = None, reached: bool = True, **where: str
+    ) -> None:
         super().__init__(message, **where)
         self.status = status
         self.body = body
+        self.reached = reached
+        self.wait_seconds: float | None = None
 
 
 class QuotaError(ApiError):
@@ -145,7 +155,7 @@ class Api:
                 found = answer.headers.get("content-type", "")
                 if content_type is not None and content_type not in found:
                     raise self._not_meant(path, content_type, found or "nothing")
-                _write(answer, target)
+                self._write(answer, target, path)
                 return answer.headers
 
         try:
@@ -206,10 +216,11 @@ class Api:
             self.calls += 1
             return attempt(signed)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise self.error(f"the address can't be called: {type(error).__name__}.", path) from None
+            raise self.error(f"the address can't be called: {type(error).__name__}.", path, reached=False) from None
         except httpx.HTTPError as error:
+            reached = not isinstance(error, _NEVER_REACHED)
             # The message may hold the address, and an address may hold a secret.
-            raise _Again(self.error(f"no whole answer came: {_kind(error)}.", path)) from None
+            raise _Again(self.error(f"no whole answer came: {_kind(error)}.", path, reached=reached)) from None
 
     def _keep_pace(self, path: str) -> None:
         self._in_time(path, 0)
@@ -233,7 +244,7 @@ class Api:
                 file=self.name,
                 place=failed.error.place,
                 expected=f"a wait of {longest:.0f} seconds at most (calling.longest_wait_seconds)",
-                action="nothing is lost: the next pull goes on where this one stopped",
+                action=NOTHING_LOST,
             )
         # Chance spreads callers that met once; it needs no secrecy.
         jitter = 1 + random.random() * float(self.calling.jitter_pct) / 100  # noqa: S311
@@ -247,16 +258,26 @@ class Api:
                 "the pull has taken as long as it may.",
                 path,
                 expected="less than pulling.longest_minutes of policies/systems.yaml",
-                action="nothing is lost: the next pull goes on where this one stopped",
+                action=NOTHING_LOST,
             )
 
     def _read(self, answer: httpx.Response) -> bytes:
         content = bytearray()
         for piece in answer.iter_bytes():
+            # A body that comes in drops must not take for ever.
+            self._in_time(str(answer.url.path), 0)
             content += piece
             if len(content) > _MOST_JSON_BYTES:
                 raise self.error("an answer is larger than any page should be.", str(answer.url.path))
         return bytes(content)
+
+    def _write(self, answer: httpx.Response, target: Path, path: str) -> None:
+        with target.open("wb") as file:
+            for piece in answer.iter_bytes(1 << 20):
+                self._in_time(path, 0)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _parsed(self, answer: httpx.Response, text: bytes, path: str) -> Any:
         if not text:
@@ -276,28 +297,23 @@ class Api:
         status = answer.status_code
         own = self.judge(status, parsed)
         if isinstance(own, QuotaError):
+            own.place = own.place or _plain_path(path)
             return own
         told = own or self.error(f"it answered {status}{_told(parsed, text)}.", path, status=status, body=parsed)
+        told.place = told.place or _plain_path(path)
         if self.is_signed_out(status, parsed):
             return _Again(told, renew=True)
         if status in _LATER:
-            return _Again(told, wait_seconds(answer.headers.get("retry-after")))
+            told.wait_seconds = wait_seconds(answer.headers.get("retry-after"))
+            return _Again(told, told.wait_seconds)
         return told
-
-
-def _write(answer: httpx.Response, target: Path) -> None:
-    with target.open("wb") as file:
-        for piece in answer.iter_bytes(1 << 20):
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _after(error: ApiError, attempts: int) -> ApiError:
     if attempts > 1:
         error.message = f"{error.message.rstrip('.')} ({attempts} attempts)."
     if not error.action:
-        error.action = "nothing is lost: the next pull goes on where this one stopped"
+        error.action = NOTHING_LOST
     return error
 
 
