@@ -74,6 +74,11 @@ class Journal:
         return self._content["position"]
 
     @property
+    def begun_at(self) -> datetime:
+        """When the pull began; aware."""
+        return datetime.fromisoformat(self._content["begun_at"])
+
+    @property
     def is_resumed(self) -> bool:
         return bool(self._content["pages"] or self._content["position"])
 
@@ -108,10 +113,13 @@ class Journal:
         self._content["position"] = dict(position)
         durable.replace_text(self._folder / _JOURNAL, json.dumps(self._content))
 
-    def drop_pages(self, position: Mapping[str, Any]) -> None:
-        """Begin again from `position`: the pages so far are of no use."""
-        self._content["pages"] = []
+    def drop_pages(self, position: Mapping[str, Any], kind: str | None = None) -> None:
+        """Begin again from `position`: the pages so far, or those of one kind, are of no use."""
+        dropped = set(self.pages if kind is None else self.pages_of(kind))
+        self._content["pages"] = [page.name for page in self.pages if page not in dropped]
         self.note(position)
+        for page in dropped:
+            page.unlink(missing_ok=True)
 
 
 class RecordStore:
@@ -167,13 +175,15 @@ class RecordStore:
         *,
         whole: bool,
         watermark: str | None = None,
+        not_after: str | None = None,
     ) -> Merged:
         """Bring the records in line with what was fetched, and forget the pages.
 
         `fetched`: a SELECT over the pages of `_key`, `_stamp`, `_deleted` and `columns`, all text but the boolean
         `_deleted`, with `_place` telling the order in which they came. Of several versions the one with the newest
         stamp stays, of equal stamps the one that came last. `whole`: records that weren't fetched are gone.
-        `watermark`: the newest stamp of all when left out.
+        `watermark`: the newest stamp of all when left out, and none later than `not_after`: what changed while a pull
+        went on may have been read before it changed.
         """
         before = self.state()
         number = 1 + int(before.file.partition("-")[2].partition(".")[0]) if before else 1
@@ -198,13 +208,14 @@ class RecordStore:
             newest = max(filter(None, (newest, _one(con, Sql("SELECT max(_stamp) FROM fetched")))), default=None)
         durable.sync_file(file)
         kept = before.watermark if before is not None and not whole else None
+        seen = watermark or max(filter(None, (newest, kept)), default=None)
         state = {
             "request": digest(request),
             "file": file.name,
             "columns": list(columns),
             "records": records,
             "deleted": deleted,
-            "watermark": watermark or max(filter(None, (newest, kept)), default=None),
+            "watermark": min(filter(None, (seen, not_after)), default=None) if seen else None,
             "pulled_at": self.now.isoformat(),
             "whole_at": (self.now if whole or before is None else before.whole_at).isoformat(),
         }
