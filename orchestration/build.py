@@ -12,6 +12,7 @@ from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.check import published_checks, raw_checks
 from orchestration.defs.deliver import deliver_job, deliver_sensor, ledger_asset
 from orchestration.defs.extract import extract_assets
+from orchestration.defs.hooks import hooks_sensor, touched_job
 from orchestration.defs.jobs import failure_sensor, job_schedule, refresh_jobs, refresh_schedules
 from orchestration.defs.model import model_assets
 from orchestration.defs.progress import Progress, Quiet
@@ -43,7 +44,7 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
     manifest = ensure_manifest(settings)
     partitions = as_of_partitions(settings, calendar.time_zone, also=as_of)
     jobs, asking = refresh_jobs(), pull_jobs(policies)
-    delivery = deliver_job(settings)
+    delivery, touched = deliver_job(settings), touched_job()
     return dg.Definitions(
         assets=[
             *pull_assets(settings, policies, partitions, progress),
@@ -54,7 +55,7 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
             ledger_asset(settings, partitions, progress),
         ],
         asset_checks=[raw_checks(settings, progress), published_checks(settings, progress)],
-        jobs=[*jobs, *asking, delivery],
+        jobs=[*jobs, *asking, touched, delivery],
         schedules=[
             *refresh_schedules(jobs, calendar.time_zone, calendar.fiscal_year_start_month),
             *(
@@ -62,7 +63,11 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
                 for job in asking
             ),
         ],
-        sensors=[failure_sensor(settings), deliver_sensor(settings, delivery)],
+        sensors=[
+            failure_sensor(settings),
+            deliver_sensor(settings, delivery),
+            hooks_sensor(settings, policies, touched),
+        ],
         resources={"dbt": dbt_runner(settings)},
         # Steps that start a process each would import Dagster and Great Expectations a dozen times over.
         executor=dg.in_process_executor,

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from orchestration.actions.store import utc_now
 from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.progress import Progress
 from orchestration.policy.models import Policies
 from orchestration.refresh.pull import SystemPull, pull
 from orchestration.settings import Settings
+from orchestration.systems.hooks.waiting import Reading
 from orchestration.systems.pull import sources_of
 
 GROUP = "pull"
@@ -80,6 +82,7 @@ def _pulled_asset(
             return
         progress.advance(f"asking {system}")
         force = wanted is not None or _is_by_hand(context)
+        calls = Reading(settings, system, utc_now())
         found = pull(run_of(context, settings), system, force=force)
         for source, problem in found.problems.items():
             context.log.error(f"{source}: {problem}")
@@ -88,6 +91,11 @@ def _pulled_asset(
             if retry_number < _RETRIES:
                 raise dg.RetryRequested(_RETRIES, _FIRST_WAIT_SECONDS * 2**retry_number)
             raise dg.Failure("; ".join(found.problems.values()), metadata=_metadata(found), allow_retries=False)
+        # Calls from outside want a refresh: a run that only asks leaves them waiting.
+        if found.is_complete(policies) and context.run.job_name != _JOB_PREFIX + system:
+            calls.ended_well(context.run.run_id)
+        if calls.problem:
+            context.log.warning(calls.problem)
         yield from _results(key, found)
 
     return pulled

@@ -48,6 +48,11 @@ class SystemPull:
         """By source, why it couldn't be pulled."""
         return {row["source"]: row["problem"] for row in self.sources if row["problem"]}
 
+    def is_complete(self, policies: Policies) -> bool:
+        """Whether it was asked for all of its sources, and answered."""
+        asked = {row["source"] for row in self.sources if not row["problem"]}
+        return asked == {source.name for source in sources_of(policies, self.system)}
+
 
 def pull(
     run: Run,

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestration.actions.connectors.webhook import KEY
 from orchestration.policy import systems as policy
+from orchestration.sources.salesforce_ids import long_id
 from orchestration.systems.hooks.signatures import SALESFORCE, ZENDESK, Signed
 
 INVOCATION = "X-Zendesk-Webhook-Invocation-Id"
@@ -127,7 +128,7 @@ def _of_record(record: Any, occurred_at: datetime | None) -> Changed:
         raise ShapeError("record_id and account_id are ids of 15 or 18 characters")
     if name == _ACCOUNT:
         account_id = account_id or record_id
-    return Changed(name, record_id, account_id, occurred_at)
+    return Changed(name, record_id and long_id(record_id), account_id and long_id(account_id), occurred_at)
 
 
 def _is_ours(changed_by: str | None, org: policy.Salesforce) -> bool:
