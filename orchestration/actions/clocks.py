@@ -126,21 +126,21 @@ def _digests(con: Connection, policies: Policies, now: datetime) -> int:
     local = now.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(policies.calendar.time_zone))
     if local.hour < policies.ledger.digest_hour:
         return 0
-    order = (alerts.c.to_role, sa.func.coalesce(alerts.c.to_name, ""), alerts.c.raised_at, alerts.c.alert_id)
-    rows = con.execute(sa.select(alerts).where(_is_open()).order_by(*order)).mappings().all()
-    sent = set(con.execute(sa.select(notices.c.notice_id).where(notices.c.kind == "digest")).scalars())
+    of_today = f"digest:{local.date().isoformat()}:"
+    name_or_blank = sa.func.coalesce(alerts.c.to_name, "")
+    its_id = sa.literal(of_today, sa.Text) + alerts.c.to_role + ":" + name_or_blank
+    was_told = sa.select(sa.literal(1)).where(notices.c.notice_id == its_id).exists()
+    order = (alerts.c.to_role, name_or_blank, alerts.c.raised_at, alerts.c.alert_id)
+    rows = con.execute(sa.select(alerts).where(_is_open(), ~was_told).order_by(*order)).mappings().all()
     made = []
     for (role, name), group in groupby(rows, key=lambda row: (row["to_role"], row["to_name"] or "")):
-        notice_id = f"digest:{local.date().isoformat()}:{role}:{name}"
-        if notice_id in sent:
-            continue
         told = [f"{row['account_name'] or row['account_id']}: {row['title']}" for row in group]
         most = policies.ledger.messages.digest_lines
         lines = [*told[:most], *([f"and {len(told) - most:,} more"] if len(told) > most else [])]
         title = f"{len(told):,} open {'alert' if len(told) == 1 else 'alerts'}"
         made.append(
             {
-                "notice_id": notice_id,
+                "notice_id": f"{of_today}{role}:{name}",
                 "kind": "digest",
                 "to_role": role,
                 "to_name": name or None,
