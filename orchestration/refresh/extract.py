@@ -122,7 +122,9 @@ def _export(run: Run, stream: str) -> str | None:
 def _places(run: Run, stream: str, zone: LandingZone) -> Iterator[_Place]:
     """Where records of a stream may be: the drop folder, the home for what was done there, and what was pulled."""
     settings = extraction_settings(run.policies)
-    yield _Place(run.settings.drop_path, file_sources(run.policies), settings)
+    # Who has connected systems needs no drop folder.
+    if run.settings.drop_path.is_dir() or not any(source.system for source in run.policies.sources.sources):
+        yield _Place(run.settings.drop_path, file_sources(run.policies), settings)
     if stream in SOURCES and run.settings.operations_path.is_dir():
         yield _Place(run.settings.operations_path, [SOURCES[stream]], settings)
     for source in run.policies.sources.sources:
