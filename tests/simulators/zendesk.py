@@ -249,6 +249,18 @@ def _organizations(self: Zendesk, request: Request) -> Answer:
     return _listed(self, request, "organizations", self.company.rows("organization"))
 
 
+@ROUTES.add("GET", "/api/v2/organizations/search.json")
+@ROUTES.add("GET", "/api/v2/organizations/search")
+def _search(self: Zendesk, request: Request) -> Answer:
+    # By external id or by name; the case doesn't matter.
+    known = [field for field in ("external_id", "name") if field in request.query]
+    if len(known) != 1:
+        return reply({"error": "InvalidParameter", "description": "One of name and external_id is needed"}, 400)
+    wanted = request.query[known[0]].lower()
+    rows = [row for row in self.company.rows("organization") if str(row.get(known[0]) or "").lower() == wanted]
+    return _listed(self, request, "organizations", rows)
+
+
 @ROUTES.add("GET", "/api/v2/groups.json")
 @ROUTES.add("GET", "/api/v2/groups")
 def _groups(self: Zendesk, request: Request) -> Answer:
