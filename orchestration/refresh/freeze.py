@@ -10,8 +10,16 @@ import pyarrow.parquet as pq
 
 from orchestration.policy.tables import policy_tables
 from orchestration.refresh.histories import READS, earlier_files
-from orchestration.refresh.inputs import STREAMS_SCHEMA, Content, context_table, empty_landing, freeze_inputs
+from orchestration.refresh.inputs import (
+    STREAMS_SCHEMA,
+    SUPPORT_ORGANIZATIONS_SCHEMA,
+    Content,
+    context_table,
+    empty_landing,
+    freeze_inputs,
+)
 from orchestration.refresh.run import Run
+from orchestration.systems.pull import organization_files
 
 _CHECKED = {
     ("quality", "row_failures"): "row_failures",
@@ -41,6 +49,8 @@ def freeze(run: Run) -> dict[str, int]:
         tables |= {key: [run.checks_folder / f"{name}.parquet"] for key, name in _CHECKED.items()}
         tables |= {("policy", name): table for name, table in policy_tables(run.policies).items()}
         tables |= {("history", name): before(run, name) for name in READS}
+        organizations = organization_files(run.settings, run.policies)
+        tables["matching", "support_organizations"] = organizations or SUPPORT_ORGANIZATIONS_SCHEMA.empty_table()
         tables["run", "streams"] = _streams(streams["rows"])
         tables["run", "context"] = _context(run)
         freeze_inputs(run.settings.inputs_path, tables)

@@ -93,6 +93,28 @@ ACCOUNT_MATCHES_SCHEMA = pa.schema(
     [("account_name", pa.string()), ("account_id", pa.string()), ("method", pa.string())]
 )
 
+# What a support desk's organizations were found to be, each with the time in which it held: what pulls of tickets leave
+# beside them.
+SUPPORT_ORGANIZATIONS_SCHEMA = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in (
+                "source",
+                "organization_id",
+                "organization_name",
+                "external_id",
+                "domains",
+                "account_id",
+                "matched_by",
+            )
+        ),
+        pa.field("created_at", pa.timestamp("us")),
+        pa.field("known_from", pa.timestamp("us")),
+        pa.field("known_until", pa.timestamp("us")),
+    ]
+)
+
 
 def context_table(
     *,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Reasons for which a pull passes records over, as source_freshness counts them.
 DELETED = "deleted_at_source"
+# Beside a support desk's tickets: its organizations, and the account each belongs to.
+ORGANIZATIONS = "organizations.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from orchestration.policy.models import Policies
 from orchestration.policy.sources import Source
 from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError
-from orchestration.systems.base import Context, Pulled
+from orchestration.systems.base import ORGANIZATIONS, Context, Pulled
 from orchestration.systems.build import build_system
 from orchestration.systems.store import RecordStore
 
@@ -45,6 +45,16 @@ def folder_of(settings: Settings, policies: Policies, source: str) -> Path:
     """Where what was pulled of a source is kept."""
     system = next(one.system for one in policies.sources.sources if one.name == source and one.system)
     return settings.pulled_path / str(system) / source
+
+
+def organization_files(settings: Settings, policies: Policies) -> list[Path]:
+    """Where pulls of tickets left what organizations of support desks are, those that are there."""
+    files = [
+        folder_of(settings, policies, source.name) / ORGANIZATIONS
+        for source in policies.sources.sources
+        if source.system in policies.systems.zendesk
+    ]
+    return [file for file in files if file.is_file()]
 
 
 def pull_system(

@@ -22,6 +22,7 @@ from orchestration.refresh.inputs import (
     ROW_FAILURES_SCHEMA,
     RULES_SCHEMA,
     STREAMS_SCHEMA,
+    SUPPORT_ORGANIZATIONS_SCHEMA,
     Content,
     context_table,
     empty_landing,
@@ -63,6 +64,7 @@ def made_up_tables(
         ("quality", "row_effects"): ROW_EFFECTS_SCHEMA.empty_table(),
         ("quality", "rules"): RULES_SCHEMA.empty_table(),
         ("matching", "account_matches"): ACCOUNT_MATCHES_SCHEMA.empty_table(),
+        ("matching", "support_organizations"): SUPPORT_ORGANIZATIONS_SCHEMA.empty_table(),
     }
     tables |= {("history", name): read.columns.empty_table() for name, read in READS.items()}
     tables |= {("policy", name): table for name, table in policy_tables(policies).items()}
@@ -122,6 +124,10 @@ def under_other_policies(inputs: Path, folder: Path, policies: Policies, level: 
     if not context.exists():
         raise NoInputsError(f"{inputs.parent}: nothing has run here yet; run `account-health refresh` first")
     tables: dict[tuple[str, str], Content] = {
+        # Inputs that were frozen by a version before this one don't have it.
+        ("matching", "support_organizations"): SUPPORT_ORGANIZATIONS_SCHEMA.empty_table()
+    }
+    tables |= {
         (table.parent.name, table.name): sorted(table.glob("*.parquet"))
         for table in inputs.glob("*/*")
         if table.is_dir()

@@ -141,6 +141,7 @@ MUST_HAVE = {
     ),
     "hygiene_scorecard": "owner_name geo rule open_issues cleared_issues median_days_to_clear trend",
     "source_freshness": "stream last_success_at age_days max_age_days is_stale rows_read extraction_id",
+    "support_organizations": "organization_id external_id domains matched_by account_id is_account_known",
 }
 # Lists of findings: a rule may find a record twice, and hygiene_issues gives it a key, one issue for all of them; an
 # effect on a row as a whole has no column.

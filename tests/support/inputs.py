@@ -17,7 +17,13 @@ import pyarrow as pa
 from orchestration.policy.load import load_policies
 from orchestration.policy.tables import policy_tables
 from orchestration.refresh.histories import READS
-from orchestration.refresh.inputs import STREAMS_SCHEMA, context_table, empty_landing, freeze_inputs
+from orchestration.refresh.inputs import (
+    STREAMS_SCHEMA,
+    SUPPORT_ORGANIZATIONS_SCHEMA,
+    context_table,
+    empty_landing,
+    freeze_inputs,
+)
 from orchestration.settings import PROJECT_ROOT
 from orchestration.sources.streams import STREAMS, landing_schema
 
@@ -64,6 +70,8 @@ class World:
     row_failures: list[Row] = field(default_factory=list)
     rules: list[Row] = field(default_factory=list)
     account_matches: list[Row] = field(default_factory=list)
+    # Organizations of a support desk, each with the time in which it held.
+    support_organizations: list[Row] = field(default_factory=list)
     # What earlier as-ofs left: rows by the name under which the models read them (histories.READS).
     earlier: dict[str, list[Row]] = field(default_factory=dict)
     # What run.streams says of a stream, where it isn't what follows from its rows.
@@ -91,6 +99,9 @@ class World:
         )
         tables["quality", "rules"] = pa.Table.from_pylist(self.rules, schema=RULES)
         tables["matching", "account_matches"] = pa.Table.from_pylist(self.account_matches, schema=MATCHES)
+        tables["matching", "support_organizations"] = pa.Table.from_pylist(
+            self.support_organizations, schema=SUPPORT_ORGANIZATIONS_SCHEMA
+        )
         tables["run", "streams"] = pa.Table.from_pylist([self._stream_row(name) for name in STREAMS], STREAMS_SCHEMA)
         tables["run", "context"] = context_table(
             as_of=self.as_of,

@@ -16,7 +16,7 @@ from orchestration.sources.sqltext import Sql, compose, literal
 from orchestration.systems.base import Context
 from orchestration.systems.http import Api
 from orchestration.systems.store import Journal, RecordStore
-from orchestration.systems.zendesk.client import AGAIN, pages_of
+from orchestration.systems.zendesk.client import pages_of
 from orchestration.systems.zendesk.tickets import as_text, fetched
 
 PATH = "/api/v2/incremental/ticket_metric_events.json"

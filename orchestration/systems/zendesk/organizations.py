@@ -25,14 +25,14 @@ from orchestration.publishing import durable
 from orchestration.sources.errors import SourceError
 from orchestration.sources.salesforce_ids import long_id_sql
 from orchestration.sources.sqltext import Sql, compose, identifier, literal, texts
-from orchestration.systems.base import Context
+from orchestration.systems.base import ORGANIZATIONS, Context
 from orchestration.systems.http import Api
 from orchestration.systems.store import RecordStore
 from orchestration.systems.zendesk.client import pages_of
 from orchestration.systems.zendesk.tickets import as_text, fetched
 
 PATH = "/api/v2/organizations.json"
-FOLDER, FILE = "organizations", "organizations.parquet"
+FOLDER, FILE = "organizations", ORGANIZATIONS
 _COLUMNS = ("organization_name", "external_id", "domains", "created_at")
 _PAGE_ROWS = 1_000_000
 # Domains at which anybody can have mail: they name no company.
