@@ -23,7 +23,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from orchestration.actions.store import Store
+from orchestration.actions.store import Store, utc_now
 from orchestration.actions.tables import hook_calls
 from orchestration.policy.systems import System, Systems
 from orchestration.settings import Settings
@@ -52,7 +52,7 @@ from orchestration.systems.hooks.waiting import put_down
 log = logging.getLogger("portal.hooks")
 
 # A body comes within this, or not at all.
-_BODY_SECONDS = 10.0
+BODY_SECONDS = 10.0
 # Vendors try again where they are told to wait less than a minute.
 _BUSY_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 55
@@ -77,16 +77,9 @@ class _Refusal(Exception):
 class Door:
     """Takes calls of the systems that policy has; open once it has a ledger."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        systems: Systems,
-        clock: Callable[[], float] = time.time,
-        body_seconds: float = _BODY_SECONDS,
-    ) -> None:
+    def __init__(self, settings: Settings, systems: Systems, body_seconds: float = BODY_SECONDS) -> None:
         self._settings = settings
         self._systems = systems
-        self._clock = clock
         self._body_seconds = body_seconds
         self._allowance = Allowance(systems.by_name, systems.hooks.most_a_minute)
         self._telling = Allowance((_REFUSED,), _REFUSALS_TOLD_A_MINUTE)
@@ -160,16 +153,26 @@ class Door:
         return b"".join(parts)
 
     def _signed(self, request: Request, kind: str, system: System | None, body: bytes) -> Signed:
-        key = (system is not None and system.hook_secret and self._settings.secret(system.hook_secret)) or ""
         try:
-            signed = check_signature(kind, request.headers, body, key.encode() or self._nobodys_key)
+            signed = check_signature(kind, request.headers, body, self._key(system))
         except NotSignedError:
             raise _Refusal(401, "the call isn't signed with the key of a system here") from None
         try:
-            check_age(kind, signed, self._clock(), self._systems.hooks.max_age_seconds)
+            check_age(kind, signed, time.time(), self._systems.hooks.max_age_seconds)
         except TooOldError as error:
             raise _Refusal(400, str(error)) from None
         return signed
+
+    def _key(self, system: System | None) -> bytes:
+        """A system's key, read anew each time so that it can be changed; one that nobody has where there is none."""
+        if system is None or system.hook_secret is None:
+            return self._nobodys_key
+        try:
+            key = self._settings.secret(system.hook_secret) or ""
+        except (OSError, ValueError) as error:
+            log.error("the secret %s can't be read: %s", system.hook_secret, type(error).__name__)
+            key = ""
+        return key.encode() or self._nobodys_key
 
     async def _put_down(self, name: str, kind: str, call: Call, signed: Signed) -> bool:
         if self._store is None:
@@ -177,7 +180,7 @@ class Door:
         hooks = self._systems.hooks
         # A call signed ahead of its time is taken twice its age after it came, at most.
         remember = timedelta(days=hooks.remember_days, seconds=2 * hooks.max_age_seconds)
-        now = datetime.fromtimestamp(self._clock(), UTC).replace(tzinfo=None)
+        now = utc_now()
         try:
             async with self._writers:
                 return await run_in_threadpool(put_down, self._store, name, kind, call, signed.digest, now, remember)
