@@ -164,6 +164,11 @@ class Api:
             target.unlink(missing_ok=True)
             raise
 
+    def pause(self, seconds: float, path: str = "") -> None:
+        """Wait for something that the system is doing; raises ApiError where that would be past the deadline."""
+        self._in_time(path, seconds)
+        self.sleep(seconds)
+
     def close(self) -> None:
         """Close the connections."""
         if self._client is not None:

@@ -87,9 +87,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One object: types by field name, and what relations point to; both by name in small letters."""
+    """One object: types by field name, and what relations point to; both by name in small letters.
+
+    `prefix`: what ids of its records begin with.
+    """
 
     name: str
+    prefix: str
     fields: Mapping[str, Field]
     relations: Mapping[str, tuple[str, tuple[str, ...]]]
 
@@ -133,7 +137,9 @@ class Describe:
         if not dot:
             field = found.fields.get(first.lower())
             if field is None:
-                raise self._gone(f"{found.name} has no field {first}, or the user has no right to see it.", first, found)
+                raise self._gone(
+                    f"{found.name} has no field {first}, or the user has no right to see it.", first, found
+                )
             return field
         relation = found.relations.get(first.lower())
         if relation is None:
@@ -173,9 +179,7 @@ class Describe:
         extra = dict(self._extra(source, found, problems))
         return Asked(found, columns, extra, self._key(source, found, key_field, problems))
 
-    def _mapped(
-        self, source: Source, found: Object, column: str, problems: list[SourceError]
-    ) -> Iterator[Field | str]:
+    def _mapped(self, source: Source, found: Object, column: str, problems: list[SourceError]) -> Iterator[Field | str]:
         for asked in source.fields_of(column):
             if asked == EVIDENCE:
                 yield EVIDENCE
@@ -216,9 +220,7 @@ class Describe:
             except SourceError as error:
                 problems.append(_of(source, f"extra, {asked}", error))
 
-    def _key(
-        self, source: Source, found: Object, key_field: str | None, problems: list[SourceError]
-    ) -> Field | None:
+    def _key(self, source: Source, found: Object, key_field: str | None, problems: list[SourceError]) -> Field | None:
         if key_field is None or found.name != "Task":
             return None
         try:
@@ -240,6 +242,7 @@ class Describe:
         fields = [one for one in told.get("fields", ()) if isinstance(one, dict) and one.get("name")]
         return Object(
             str(told.get("name", name)),
+            str(told.get("keyPrefix") or ""),
             {one["name"].lower(): Field(one["name"], str(one.get("type", ""))) for one in fields},
             {
                 one["relationshipName"].lower(): (one["relationshipName"], tuple(one.get("referenceTo") or ()))
@@ -287,10 +290,10 @@ class Describe:
             action=nearest(rest, _OF_ANY) or "ask for a field of your own on the object instead (a formula)",
         )
 
-    def _gone(self, message: str, field: str, found: Object) -> SourceError:
+    def _gone(self, field: str, found: Object) -> SourceError:
         names = [one.path for one in found.fields.values()]
         return SourceError(
-            message,
+            f"{found.name} has no field {field}, or the user has no right to see it.",
             file=self._session.name,
             place=f"{found.name}.{field}",
             expected=f"a field of {found.name} that {_RIGHTS}",
@@ -323,4 +326,3 @@ def _of(source: Source, column: str, error: SourceError) -> SourceError:
 def _plain(name: str) -> str:
     # As headers of files are compared.
     return name.replace(" ", "").replace("_", "").lower()
-

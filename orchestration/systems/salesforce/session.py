@@ -103,16 +103,10 @@ class Session:
         return f"/services/data/v{version or self.policy.api_version}/{rest}"
 
     def get(
-        self, rest: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """An answer whose body is an object. Raises ApiError."""
-        return self.get_url(self.path(rest), params=params, headers=headers)
-
-    def get_url(
-        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """The same by the whole path, as answers name it."""
-        answer = self.api.json("GET", url, params=params, headers=headers)
+        answer = self.api.json("GET", path, params=params, headers=headers)
         if not isinstance(answer.body, dict):
             raise self.error("the answer isn't what this call gives.", path, action=_LATER)
         return answer

@@ -93,8 +93,8 @@ class SignIn:
         if skew is not None and code == "invalid_grant":
             side = "behind" if skew > 0 else "ahead of"
             return self._error(
-                f"signing in was refused ({code}: {words}). This machine's clock is {abs(skew):,.0f} seconds {side} the "
-                "org's.",
+                f"signing in was refused ({code}: {words}). This machine's clock is {abs(skew):,.0f} seconds {side} "
+                "the org's.",
                 status=answer.status,
                 action="set this machine's clock (NTP); an assertion is good for minutes only",
             )

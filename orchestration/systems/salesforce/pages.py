@@ -1,0 +1,139 @@
+"""Pages as they came, read by DuckDB: how many records they hold, and one SELECT of rows of texts.
+
+A page of the REST API is its JSON, a page of a bulk job its CSV. Both write times, numbers and ids a little
+differently; here they come out the same, or a pull that took the other way would show every record as changed.
+"""
+
+from __future__ import annotations
+
+import csv as csv_lines
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from orchestration.sources.salesforce_ids import long_id_sql
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, text_list
+from orchestration.systems.salesforce.describe import NUMBERS, Field
+
+_MEMORY, _THREADS = "256MB", 2
+# A record as CSV: long texts of up to 131,072 characters, several of them.
+_MOST_LINE_BYTES = 16_000_000
+# A blank cell is no value; this stands for none, as nothing does.
+_NO_NULL = "\x01"
+_DECIMALS = "DECIMAL(38, 8)"
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A database in memory for looking at pages."""
+    con = duckdb.connect(
+        config={
+            "memory_limit": _MEMORY,
+            "threads": _THREADS,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+def raw_cells(pages: Sequence[Path], fields: Sequence[Field]) -> Sql:
+    """A SELECT of `f0`, `f1`, … as the pages have them, and `_place`, the page's number. All pages of one way."""
+    if not pages:
+        return compose(
+            "SELECT {cells}, 0 AS _place WHERE false",
+            cells=joined(compose("CAST(NULL AS VARCHAR) AS {f}", f=_cell(n)) for n in range(len(fields))),
+        )
+    place = compose("CAST(regexp_extract(filename, {number}, 1) AS BIGINT)", number=literal(r"-(\d+)\.\w+$"))
+    if pages[0].suffix == ".csv":
+        return compose(
+            "SELECT * EXCLUDE (filename), {place} AS _place FROM {csv}", place=place, csv=_csv(pages, fields)
+        )
+    return compose(
+        "SELECT {cells}, _place FROM (SELECT unnest(records) AS record, {place} AS _place FROM {json})",
+        cells=joined(
+            compose("record->>{path} AS {f}", path=literal(_json_path(field)), f=_cell(n))
+            for n, field in enumerate(fields)
+        ),
+        place=place,
+        json=compose(
+            "read_json({pages}, format = 'unstructured', columns = {columns}, maximum_object_size = {most},"
+            " filename = true)",
+            pages=text_list(str(page) for page in pages),
+            columns=Sql("struct_pack(records := 'JSON[]')"),
+            most=literal(largest(pages)),
+        ),
+    )
+
+
+def cells(pages: Sequence[Path], fields: Sequence[Field]) -> Sql:
+    """The same with times, numbers and ids written in one way, blanks as NULL."""
+    return compose(
+        "SELECT {cells}, _place FROM ({raw})",
+        cells=joined(
+            compose("{tidy} AS {f}", tidy=_tidy(_cell(n), field), f=_cell(n)) for n, field in enumerate(fields)
+        ),
+        raw=raw_cells(pages, fields),
+    )
+
+
+def cell(fields: Sequence[Field], field: Field) -> Sql:
+    """The column of a field in what `cells` gives."""
+    return _cell(fields.index(field))
+
+
+def count(pages: Sequence[Path], fields: Sequence[Field], *, distinct: bool = False) -> int:
+    """How many records the pages hold; `distinct`: by the first field. Raises duckdb.Error for broken pages."""
+    what = compose("count(DISTINCT {key})", key=_cell(0)) if distinct else Sql("count(*)")
+    with connect() as con:
+        found = con.execute(compose("SELECT {what} FROM ({raw})", what=what, raw=raw_cells(pages, fields))).fetchall()
+    return int(found[0][0])
+
+
+def largest(pages: Sequence[Path]) -> int:
+    """What DuckDB has to be told of pages of JSON: it takes twice as much memory as the largest may need."""
+    return 1 + max(page.stat().st_size for page in pages)
+
+
+def has_header(page: Path, fields: Sequence[Field]) -> bool:
+    """Whether a CSV page begins with the names of the fields, in their order."""
+    with page.open(encoding="utf-8", newline="") as file:
+        first = next(csv_lines.reader(io.StringIO(file.readline())), [])
+    return [name.lower() for name in first] == [field.path.lower() for field in fields]
+
+
+def _csv(pages: Sequence[Path], fields: Sequence[Field]) -> Sql:
+    return compose(
+        "read_csv({pages}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"',"
+        " columns = {columns}, nullstr = {no_null}, max_line_size = {most}, filename = true)",
+        pages=text_list(str(page) for page in pages),
+        columns=compose(
+            "struct_pack({all})",
+            all=joined(compose("{f} := 'VARCHAR'", f=_cell(n)) for n in range(len(fields))),
+        ),
+        no_null=literal(_NO_NULL),
+        most=literal(_MOST_LINE_BYTES),
+    )
+
+
+def _cell(number: int) -> Sql:
+    return identifier(f"f{number}")
+
+
+def _json_path(field: Field) -> str:
+    return "$" + "".join(f'."{part}"' for part in field.path.split("."))
+
+
+def _tidy(text: Sql, field: Field) -> Sql:
+    if field.type == "datetime":
+        return compose("nullif(replace({text}, '+0000', 'Z'), '')", text=text)
+    if field.type in NUMBERS:
+        # 1.0E7 and 10000000.0 are one number, and nobody's cell reads the first.
+        plain = compose("CAST(try_cast({text} AS {type}) AS VARCHAR)", text=text, type=Sql(_DECIMALS))
+        short = compose("rtrim(rtrim({plain}, '0'), '.')", plain=plain)
+        return compose("nullif(coalesce({short}, {text}), '')", short=short, text=text)
+    if field.type in ("id", "reference"):
+        return compose("nullif({id}, '')", id=long_id_sql(text))
+    return compose("nullif({text}, '')", text=text)

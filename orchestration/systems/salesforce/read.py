@@ -1,0 +1,256 @@
+"""One query's records, fetched page by page into a journal: counted first, then by the REST API or by a bulk job.
+
+Deleted and archived records come too (queryAll). What breaks off goes on where it was; where that isn't possible (the
+cursor is no more, the job was deleted, rows are missing) the query is asked anew, a few times, and then the pull fails
+with an error and without pages: nothing is lost and nothing is there twice, because versions of a record are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.systems.http import ApiError
+from orchestration.systems.salesforce import pages
+from orchestration.systems.salesforce.describe import Field, Object
+from orchestration.systems.salesforce.session import Session, code_of
+from orchestration.systems.store import Journal
+
+STAMP = "SystemModstamp"
+# So often a query is asked anew within one pull.
+_BEGINNINGS = 3
+# So many pages without a record may follow each other.
+_EMPTY_PAGES = 5
+_CURSOR_GONE = frozenset({"INVALID_QUERY_LOCATOR", "INVALID_ID_FIELD"})
+
+
+class AnewError(ApiError):
+    """What was fetched can't be gone on with; asking anew may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query: an object, its fields (the id first), and conditions that all hold."""
+
+    object: Object
+    fields: tuple[Field, ...]
+    where: tuple[str, ...] = ()
+
+    @property
+    def has_stamp(self) -> bool:
+        return self.object.has(STAMP)
+
+    def counting(self) -> str:
+        return _soql("COUNT()", self.object.name, self.where)
+
+    def text(self, *, ordered: bool) -> str:
+        """`ordered`: by stamp, as pages should be. A bulk job that has to order is slower, and may time out."""
+        fields = ", ".join(field.path for field in self.fields)
+        return _soql(
+            fields, self.object.name, self.where, f"ORDER BY {STAMP}, Id" if ordered and self.has_stamp else ""
+        )
+
+
+class Part:
+    """What a journal holds of one of several queries: its pages, by `kind`, and where it is."""
+
+    def __init__(self, journal: Journal, kind: str) -> None:
+        self.journal = journal
+        self.kind = kind
+
+    @property
+    def at(self) -> Mapping[str, Any]:
+        return self.journal.position.get(self.kind, {})
+
+    @property
+    def pages(self) -> tuple[Path, ...]:
+        return self.journal.pages_of(self.kind)
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.at.get("done"))
+
+    def note(self, **more: Any) -> None:
+        """Go on from here; what isn't told stays."""
+        self.journal.note(self._position(more))
+
+    def add(self, page: Path, **more: Any) -> None:
+        self.journal.add(page, self._position(more))
+
+    def add_json(self, content: Any, **more: Any) -> None:
+        self.journal.add_json(content, self._position(more), self.kind)
+
+    def next_page(self, ending: str) -> Path:
+        return self.journal.next_page(ending, self.kind)
+
+    def begin_again(self) -> None:
+        """Forget what was fetched."""
+        left = {kind: at for kind, at in self.journal.position.items() if kind != self.kind}
+        self.journal.drop_pages(left, self.kind)
+
+    def _position(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.journal.position, self.kind: {**self.at, **more}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One page: its records, the address of the next (None: it is the last), and how many records there are in all."""
+
+    records: list[Any]
+    following: str | None
+    total: int
+
+
+@dataclass
+class Reader:
+    """Fetches queries of one org. `now` is aware."""
+
+    session: Session
+    now: Callable[[], datetime]
+
+    def fetch(self, query: Query, part: Part) -> None:
+        """Fetch what is still missing of a query. Raises ApiError, after which the next pull goes on."""
+        for beginning in range(1, _BEGINNINGS + 1):
+            try:
+                self._go_on(query, part)
+                return
+            except AnewError as error:
+                part.begin_again()
+                if beginning == _BEGINNINGS:
+                    error.action = error.action or "try again later; if it stays so, ask the vendor's support"
+                    raise
+
+    def _go_on(self, query: Query, part: Part) -> None:
+        from orchestration.systems.salesforce import bulk
+
+        if not part.at:
+            self._begin(query, part)
+        if part.is_done:
+            return
+        if part.at["way"] == "bulk":
+            bulk.Job(self.session, query, part, self.now).fetch()
+        else:
+            self._page_on(query, part)
+
+    def _begin(self, query: Query, part: Part) -> None:
+        """Count, and choose the way. When the count was made, by the org's clock, is noted: nothing that changed later
+        may count as seen."""
+        answer = None
+        try:
+            answer = self.session.get(self._path, params={"q": query.counting()})
+        except ApiError as error:
+            # Too many to be counted in time are many.
+            if code_of(error) != "QUERY_TIMEOUT":
+                raise
+        total = None if answer is None else int(answer.body.get("totalSize", 0))
+        started = None if answer is None else _stamp(answer.headers.get("date", ""))
+        if total == 0:
+            part.note(way="none", started=started, done=True)
+        elif total is None or total >= self.session.policy.bulk_from_rows:
+            part.note(way="bulk", started=started)
+        else:
+            part.note(way="rest", started=started)
+
+    def fetch_small(self, query: Query) -> list[Mapping[str, Any]]:
+        """All pages of a query that is known to be small, not kept in a journal. Raises ApiError."""
+        for beginning in range(1, _BEGINNINGS + 1):
+            try:
+                found = list(self._each_page(self._path, {"q": query.text(ordered=True)}))
+                if sum(len(page.records) for page in found) < found[-1].total:
+                    raise self._anew(f"records of {query.object.name} are missing from its pages.", self._path)
+                return [{"records": page.records} for page in found]
+            except AnewError:
+                if beginning == _BEGINNINGS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _page_on(self, query: Query, part: Part) -> None:
+        """Pages of the REST API until the last."""
+        following = part.at.get("next")
+        first = (following, None) if following else (self._path, {"q": query.text(ordered=True)})
+        for page in self._each_page(*first):
+            part.add_json({"records": page.records}, next=page.following, done=page.following is None, total=page.total)
+        self._check(query, part)
+
+    def _each_page(self, url: str, params: Mapping[str, str] | None) -> Iterator[_Page]:
+        seen: set[str] = set()
+        empty = 0
+        while True:
+            body = self._page(url, params)
+            records, following = body.get("records"), body.get("nextRecordsUrl")
+            is_last = bool(body.get("done", True))
+            if not isinstance(records, list) or (not is_last and not following):
+                raise self._anew("a page doesn't say how it goes on.", url)
+            seen.add(url)
+            empty = 0 if records else empty + 1
+            # A page without records may be asked for again, one with records that names itself leads nowhere.
+            if not is_last and ((records and following in seen) or empty > _EMPTY_PAGES):
+                raise self._anew("its pages lead in a circle.", url)
+            yield _Page(records, None if is_last else str(following), int(body.get("totalSize", 0)))
+            if is_last:
+                return
+            url, params = str(following), None
+
+    def _page(self, url: str, params: Mapping[str, str] | None) -> Mapping[str, Any]:
+        options = {"Sforce-Query-Options": f"batchSize={self.session.policy.page_rows}"}
+        try:
+            return self.session.get(url, params=params, headers=options).body
+        except ApiError as error:
+            if code_of(error) in _CURSOR_GONE:
+                raise self._anew("the cursor of a query is no more.", url) from None
+            raise
+
+    def _check(self, query: Query, part: Part) -> None:
+        """Whether as many records came as the answer said; fewer can't be told from records that are gone."""
+        found = pages.count(part.pages, query.fields, distinct=True)
+        if found < part.at["total"]:
+            said = part.at["total"]
+            raise self._anew(f"it said {said:,} records of {query.object.name} and gave {found:,}.", self._path)
+
+    @property
+    def _path(self) -> str:
+        return self.session.path("queryAll")
+
+    def _anew(self, message: str, url: str) -> AnewError:
+        return AnewError(message, file=self.session.name, place=url)
+
+
+def _soql(what: str, name: str, where: Sequence[str], order: str = "") -> str:
+    conditions = " AND ".join(f"({one})" for one in where)
+    parts = ("SELECT", what, "FROM", name, "WHERE" if conditions else "", conditions, order)
+    return " ".join(part for part in parts if part)
+
+
+def since(watermark: str | None, minutes: int) -> str | None:
+    """The condition for what changed since `minutes` before a stamp; None without one: everything."""
+    if watermark is None:
+        return None
+    at = datetime.fromisoformat(watermark) - timedelta(minutes=minutes)
+    return f"{STAMP} >= {stamp(at)}"
+
+
+def stamp(at: datetime) -> str:
+    """A time as records have it here: UTC, to the millisecond."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def _stamp(date: str) -> str | None:
+    try:
+        return stamp(parsedate_to_datetime(date))
+    except ValueError:
+        return None
+
+
+def in_texts(field: str, values: Sequence[str]) -> str:
+    """A condition: the field is one of these ids."""
+    return f"{field} IN ({', '.join(text(value) for value in values)})"
+
+
+def text(value: str) -> str:
+    """A text as the query language writes it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
