@@ -124,11 +124,11 @@ class Faults:
         """The faults of this call ("METHOD path"), by name; each is used up once."""
         struck: dict[str, Fault] = {}
         for fault in self._waiting:
-            if not fnmatchcase(call, fault.when) or fault.what in struck:
+            if not fnmatchcase(call, fault.when):
                 continue
             if fault.after > 0:
                 fault.after -= 1
-            elif fault.times is None or fault.struck < fault.times:
+            elif fault.what not in struck and (fault.times is None or fault.struck < fault.times):
                 fault.struck += 1
                 struck[fault.what] = fault
         return struck

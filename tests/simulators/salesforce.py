@@ -10,13 +10,13 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.simulators import bulk, reports
+from tests.simulators import bulk, reports, writing  # noqa: F401 -- writing only adds its routes
 from tests.simulators.company import Company, Row
 from tests.simulators.objects import Field, Object, make_id
 from tests.simulators.replies import ROUTES, Refusal, not_found, reply
@@ -68,14 +68,11 @@ class Salesforce:
 
     # --- Switches.
 
-    @cached_property
+    @property
     def private_key(self) -> str:
-        """A key that the app is registered with, made when it is first asked for (PEM)."""
-        key = rsa.generate_private_key(65537, 2048)
-        encoding, public = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        self.public_key = key.public_key().public_bytes(encoding, public).decode()
-        private, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        return key.private_bytes(encoding, private, plain).decode()
+        """A key that the app is registered with once it was asked for (PEM)."""
+        private, self.public_key = _key_pair()
+        return private
 
     def hide(self, name: str, *fields: str) -> None:
         """Take the right to fields, or delete them: the vendor answers the same."""
@@ -200,6 +197,16 @@ class Salesforce:
             (claims.get("sub") == self.username, "invalid_grant", "user hasn't approved this consumer"),
         )
         return next(((error, words) for fine, error, words in checks if not fine), None)
+
+
+@cache
+def _key_pair() -> tuple[str, str]:
+    # Making one takes a while, and nothing is protected by it.
+    key = rsa.generate_private_key(65537, 2048)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
 
 
 # --- Versions, describe, limits.

@@ -257,7 +257,7 @@ def serve(company: Company) -> Iterator[Simulator]:
         context.load_cert_chain(pair)
         server = _Server(context, simulator)
         simulator.url = f"https://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         thread.start()
         try:
             yield simulator
