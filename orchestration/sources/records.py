@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.sources import values
+from orchestration.sources.salesforce_ids import long_id_sql
 from orchestration.sources.settings import FileSource, ReadingRules
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, text_map
-from orchestration.sources.streams import Kind, Stream
+from orchestration.sources.streams import Column, Kind, Stream
 
 FOLD_FUNCTION = "account_health_fold"
 ROW_FAULT = "(row)"
@@ -63,7 +64,7 @@ def typed_records(
     file: str,
 ) -> Sql:
     """The SELECT of a stream's landed records from `raw`: columns `_row`, `_ragged` (text or NULL), `c0`, `c1`, …"""
-    cells = {column.name: _cell(column.name, source, layout) for column in stream.columns}
+    cells = {column.name: _cell(column, source, layout) for column in stream.columns}
     readings = {
         column.name: values.read(column.kind, identifier(f"t_{column.name}"), f"h_{column.name}_", rules, column.values)
         for column in stream.columns
@@ -111,8 +112,15 @@ def typed_records(
     return _landed(stream, source, layout, readings, select, extraction_id, file)
 
 
-def _cell(name: str, source: FileSource, layout: Layout) -> Sql | None:
-    """The trimmed text of a canonical column after the source's constants, null values and value maps."""
+def _cell(column: Column, source: FileSource, layout: Layout) -> Sql | None:
+    """The trimmed text of a canonical column after the source's constants, null values, value maps and longer ids."""
+    cell = _mapped_cell(column.name, source, layout)
+    if cell is None or column.kind is not Kind.ID or not source.salesforce_ids:
+        return cell
+    return long_id_sql(compose("({cell})", cell=cell))
+
+
+def _mapped_cell(name: str, source: FileSource, layout: Layout) -> Sql | None:
     if name in source.constants:
         cell = compose(
             "CASE WHEN _ragged IS NULL THEN {text} END", text=literal(source.constants[name].strip() or None)
@@ -249,7 +257,7 @@ def numbered_among_equals(stream: Stream, source: FileSource, layout: Layout, ra
     """A SELECT of how many records get an id that depends on others: contracts without one of their own; None: none."""
     if stream.name != "contracts":
         return None
-    cell = _cell("contract_id", source, layout)
+    cell = _mapped_cell("contract_id", source, layout)
     return compose(
         "SELECT count(*) FROM (SELECT *, {untidy} AS _untidy FROM ({raw})) WHERE {cell} IS NULL",
         untidy=values.untidy([identifier(f"c{position}") for position in range(layout.width)]),
