@@ -59,6 +59,8 @@ class Salesforce:
         self.calls_today = 0
         # Rows of a page where fewer are wanted than the least batch that can be asked for.
         self.page_rows: int | None = None
+        # The right Query All Files: links of files may be asked for without saying whose.
+        self.query_all_files = False
         self.hidden: set[tuple[str, str]] = set()
         self.forbidden: set[str] = set()
         self.sessions: dict[str, datetime] = {}
@@ -284,7 +286,7 @@ def _first_page(self: Salesforce, request: Request, version: str, *, everything:
         found = [_nested(row) for row in mass.rows(query, everything=everything)]
         self.cursors[key] = Cursor(query, [], everything, found)
         return _page(self, request, version, key, 0)
-    found = Runner(self.company, self.visible()).run(query, everything=everything)
+    found = Runner(self.company, self.visible(), all_files=self.query_all_files).run(query, everything=everything)
     if query.counts:
         return reply({"totalSize": len(found), "done": True, "records": []})
     self.cursors[key] = Cursor(query, [row["Id"] for row in found], everything)
@@ -339,7 +341,7 @@ def _batch(self: Salesforce, request: Request) -> int:
 
 def writer(self: Salesforce, query: Query) -> Callable[[Row, str], Row]:
     """A function that writes a record with the fields asked for, parents nested; a parent that isn't there is null."""
-    runner = Runner(self.company, self.visible())
+    runner = Runner(self.company, self.visible(), all_files=self.query_all_files)
     tree: Row = {}
     for path in query.fields:
         node = tree
