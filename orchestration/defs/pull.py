@@ -90,7 +90,7 @@ def _pulled_asset(
             retry_number = context.retry_number
             if retry_number < _RETRIES:
                 raise dg.RetryRequested(_RETRIES, _FIRST_WAIT_SECONDS * 2**retry_number)
-            raise dg.Failure("; ".join(found.problems.values()), metadata=_metadata(found), allow_retries=False)
+            raise dg.Failure(found.problem, metadata=_metadata(found), allow_retries=False)
         # Calls from outside want a refresh: a run that only asks leaves them waiting.
         if found.is_complete(policies) and context.run.job_name != _JOB_PREFIX + system:
             calls.ended_well(context.run.run_id)
@@ -132,15 +132,14 @@ def _is_by_hand(context: dg.AssetExecutionContext) -> bool:
 
 
 def _results(key: dg.AssetKey, found: SystemPull):
-    problem = "; ".join(f"{source}: {words}" for source, words in found.problems.items()) or None
     yield dg.MaterializeResult(metadata=_metadata(found))
     yield dg.AssetCheckResult(
-        passed=problem is None,
+        passed=found.problem is None,
         check_name=ANSWERED,
         asset_key=key,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"problem": problem or "none"},
-        description=problem,
+        metadata={"problem": found.problem or "none"},
+        description=found.problem,
     )
 
 

@@ -48,6 +48,15 @@ class SystemPull:
         """By source, why it couldn't be pulled."""
         return {row["source"]: row["problem"] for row in self.sources if row["problem"]}
 
+    @property
+    def problem(self) -> str | None:
+        """The same as a sentence each: what keeps several sources is said once."""
+        sources_by_words: dict[str, list[str]] = {}
+        for source, words in self.problems.items():
+            sources_by_words.setdefault(words, []).append(source)
+        told = [f"{', '.join(sources)}: {words}" for words, sources in sources_by_words.items()]
+        return "; ".join(told) or None
+
     def is_complete(self, policies: Policies) -> bool:
         """Whether it was asked for all of its sources, and answered."""
         asked = {row["source"] for row in self.sources if not row["problem"]}
@@ -111,11 +120,10 @@ def handed_on(settings: Settings, policies: Policies, source: Source) -> HandedO
 
 
 def problems_of(run: Run, stream: str) -> Iterator[str]:
-    """Why sources of a stream couldn't be pulled in this run."""
-    streams = {source.name: source.stream for source in run.policies.sources.sources if source.system}
-    for system in run.policies.systems.by_name:
-        noted = run.noted(f"pulls/{system}") or {"sources": []}
-        yield from (row["problem"] for row in noted["sources"] if row["problem"] and streams[row["source"]] == stream)
+    """Why sources of a stream couldn't be pulled in this run, each reason once."""
+    noted = [run.noted(f"pulls/{system}") for system in run.policies.systems.by_name]
+    rows = [row for word in noted if word for row in word["sources"] if row["problem"] and row["stream"] == stream]
+    yield from dict.fromkeys(row["problem"] for row in rows)
 
 
 def _is_due(run: Run, source: Source, today: date) -> bool:

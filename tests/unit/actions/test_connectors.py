@@ -36,9 +36,9 @@ from orchestration.actions.connectors.teams import Teams
 from orchestration.actions.connectors.webhook import KEY, SIGNATURE, TIMESTAMP, Webhook
 from orchestration.actions.messages import Message, plain, shortened
 from orchestration.policy.connectors import Connector as ConnectorPolicy
-from orchestration.policy.connectors import Connectors
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
+from tests.support.ledger import policies
 from tests.support.receiver import Answer, Receiver, Request, receiver
 
 # What an account name may try: markup of each channel, headers, direction marks.
@@ -447,14 +447,14 @@ def test_a_line_of_the_dry_run_that_was_cut_short_does_not_count(tmp_path: Path)
 
 
 def test_as_shipped_nothing_leaves_the_machine(rules: Policies, tmp_path: Path) -> None:
-    made = build_connectors(rules.connectors, Settings(home=tmp_path))
+    made = build_connectors(rules, Settings(home=tmp_path))
     assert {type(connector) for connector in made.values()} == {DryRun}
     assert rules.connectors.serving("anything", "any", None) == "dry_run"
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hook = {"kind": "webhook", "url": "https://hook.example", "secret": "hook_key"}
-    declared = Connectors.model_validate({"connectors": {"hook": hook}, "default": "hook"})
+    declared = policies(connectors={"connectors": {"hook": hook}, "default": "hook"})
     with pytest.raises(
         SetUpError, match="connector hook needs the secret hook_key: set ACCOUNT_HEALTH_SECRET_HOOK_KEY"
     ):
