@@ -185,7 +185,7 @@ class Database(PolicyModel):
     secret: Name = setting(
         "Name of the secret with its URL, such as postgresql://reader:…@host/name.", "name of a secret"
     )
-    batch_rows: PositiveCount = setting("Rows fetched at once.", "rows", default=50_000)
+    batch_rows: PositiveCount = setting("Rows fetched at once.", "rows", default=20_000)
 
 
 class Inbox(PolicyModel):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestration.policy import systems as policy
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError
 from orchestration.systems.base import System
+
+if TYPE_CHECKING:
+    from orchestration.systems.salesforce.write import Writer
+    from orchestration.systems.zendesk.write import Desk
 
 
 def build_system(name: str, policies: Policies, settings: Settings, deadline: float | None = None) -> System:
@@ -27,7 +33,7 @@ def build_system(name: str, policies: Policies, settings: Settings, deadline: fl
 
             return ZendeskSystem(name, found, secret or "", calling, deadline)
         case policy.Database():
-            from orchestration.systems.database import DatabaseSystem
+            from orchestration.systems.database.system import DatabaseSystem
 
             return DatabaseSystem(name, found, secret or "", policies.systems.pulling, deadline)
         case policy.Inbox():
@@ -39,6 +45,24 @@ def build_system(name: str, policies: Policies, settings: Settings, deadline: fl
 
             return BucketSystem(name, found, secret, calling, deadline)
     raise AssertionError(f"no code for {type(found).__name__}")
+
+
+def build_writer(name: str, systems: policy.Systems, settings: Settings, calling: policy.Calling) -> Writer:
+    """What writes to a Salesforce org; nothing is called yet. Raises SourceError where its secret isn't there."""
+    from orchestration.systems.salesforce.session import Session
+    from orchestration.systems.salesforce.write import Writer
+
+    org = systems.salesforce[name]
+    return Writer(Session(name, org, _secret(name, org, settings) or "", calling))
+
+
+def build_desk(name: str, systems: policy.Systems, settings: Settings, calling: policy.Calling) -> Desk:
+    """What writes to a Zendesk account; nothing is called yet. Raises SourceError where its secret isn't there."""
+    from orchestration.systems.zendesk.client import open_api
+    from orchestration.systems.zendesk.write import Desk
+
+    desk = systems.zendesk[name]
+    return Desk(open_api(name, desk, _secret(name, desk, settings) or "", calling), desk.own_tag)
 
 
 def _secret(name: str, system: policy.System, settings: Settings) -> str | None:
