@@ -6,6 +6,7 @@ against each other, and the rules against the rows in tests/dbt.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -77,6 +78,7 @@ def edge_world(folder: Path) -> World:
     streams["contracts"] += list(_contracts())
     streams["activities"] += list(_activities())
     world.account_matches = [{"account_name": NAMES[0], "account_id": "N0", "method": "name"}]
+    world.support_organizations = list(_organizations())
     _faults(world)
     world.earlier["hygiene_issues"] = list(_earlier_issues())
     _add_customers(world, policies)
@@ -95,6 +97,25 @@ def _add_customers(world: World, policies: Path) -> None:
     world.stream_facts |= customers.stream_facts
     world.earlier["account_health"] = [_apart(row) for row in maker.earlier]
     world.earlier["account_signals"] = [_apart(row) for row in maker.earlier_signals]
+
+
+def _organizations() -> Iterator[Row]:
+    """Organizations by those names, known from and until moments around the end of as_of in Auckland, and later."""
+    end = datetime(2024, 2, 29, 11)
+    moments = [end - timedelta(days=1), end - timedelta(seconds=1), end, end + timedelta(days=1)]
+    for n, name in enumerate(NAMES):
+        for source, shift in (("zendesk", 0), ("late", 2)):
+            yield {
+                "source": source,
+                "organization_id": str(n),
+                "organization_name": name,
+                "external_id": None if n % 3 else name,
+                "account_id": None if n % 3 else f"N{n}",
+                "matched_by": "name" if n % 3 else "external_id",
+                "created_at": None if n % 4 == 0 else moments[n % len(moments)],
+                "known_from": moments[shift + n % 2],
+                "known_until": moments[shift + 1] if n % 2 == 0 and n % 5 else None,
+            }
 
 
 def _apart(row: Row) -> Row:
