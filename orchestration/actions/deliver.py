@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.actions.clocks import Ticked, tick
-from orchestration.actions.connectors.build import build_connectors
+from orchestration.actions.connectors.build import build_connectors, close_connectors
 from orchestration.actions.store import Store, utc_now
 from orchestration.actions.sync import tend
 from orchestration.actions.worker import Worked, Worker
@@ -44,5 +44,9 @@ def deliver(
     moment = now or utc_now()
     woken, expired = tend(store, policies, moment)
     ticked = tick(store, policies, moment)
-    worker = Worker(store, build_connectors(policies.connectors, settings), policies, lambda: now or utc_now())
-    return Delivered(woken, expired, ticked, worker.run(at_most))
+    connectors = build_connectors(policies, settings)
+    try:
+        worked = Worker(store, connectors, policies, lambda: now or utc_now()).run(at_most)
+    finally:
+        close_connectors(connectors)
+    return Delivered(woken, expired, ticked, worked)

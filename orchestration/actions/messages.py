@@ -14,6 +14,8 @@ from decimal import Decimal
 
 from orchestration.policy.ledger import Messages
 
+# The action that writes a score to another system.
+SCORE_ACTION = "update_csm_health_score"
 _CUT = "…"
 
 
@@ -34,6 +36,11 @@ class Message:
     priority: str | None = None
     # Only for what writes a score into another system.
     score: Decimal | None = None
+
+    @property
+    def writes_score(self) -> bool:
+        """Whether it is a score to be written, not words to be said."""
+        return self.action == SCORE_ACTION
 
     def lines(self) -> list[str]:
         """The message as lines of plain text, the first its heading."""

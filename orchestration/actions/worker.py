@@ -26,7 +26,7 @@ from orchestration.actions.connectors.base import (
     SetUpError,
     UnknownOutcomeError,
 )
-from orchestration.actions.messages import Message, shortened
+from orchestration.actions.messages import SCORE_ACTION, Message, shortened
 from orchestration.actions.moves import move_one
 from orchestration.actions.states import Status
 from orchestration.actions.store import Store, utc_now
@@ -34,8 +34,6 @@ from orchestration.actions.tables import actions, notices
 from orchestration.policy.models import Policies
 
 WORKER = "worker"
-# The action that writes a score to another system.
-SCORE_ACTION = "update_csm_health_score"
 # What a call may take beyond its timeout: connecting, asking, recording.
 _TIMES_TIMEOUT = 2
 _LOOKED_FOR_AT_ONCE = 500

@@ -5,6 +5,7 @@ Only the columns that the ledger reads, as the published tables have them.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -150,7 +151,7 @@ PEOPLE = {
 
 def policies(**changes: Any) -> Policies:
     """The shipped policies with some people in them; `changes` by file replace parts (dictionaries, merged deeply)."""
-    shipped = load_policies(PROJECT_ROOT / "policies")
+    shipped = _shipped()
     access = shipped.access.model_copy(update={"people": {name: tuple(roles) for name, roles in PEOPLE.items()}})
     made = shipped.model_copy(update={"access": access})
     for name, values in changes.items():
@@ -158,6 +159,11 @@ def policies(**changes: Any) -> Policies:
         merged = _merged(part.model_dump(), values)
         made = made.model_copy(update={name: type(part).model_validate(merged)})
     return made
+
+
+@functools.cache
+def _shipped() -> Policies:
+    return load_policies(PROJECT_ROOT / "policies")
 
 
 def _merged(base: Any, over: Any) -> Any:

@@ -13,8 +13,8 @@ from psycopg import sql
 
 from orchestration.actions.store import Store, sqlite_url
 from orchestration.policy.models import Policies
-from tests.support.ledger import policies
 from tests.simulators.fixtures import company, simulator
+from tests.support.ledger import policies
 from tests.support.postgres import postgres_url
 
 __all__ = ["company", "postgres_url", "simulator"]
