@@ -62,6 +62,8 @@ _WRITERS = 4
 _REFUSALS_TOLD_A_MINUTE = 30
 _REFUSED = "refused"
 _UNKNOWN = "an unknown system"
+# Answers to bodies that weren't read to their end.
+_UNREAD = (408, 413)
 
 
 class _Refusal(Exception):
@@ -71,7 +73,14 @@ class _Refusal(Exception):
         super().__init__(words)
         self.status = status
         self.words = words
-        self.wait_seconds = wait_seconds
+        self._wait_seconds = wait_seconds
+
+    def answer(self) -> Response:
+        headers = {} if self._wait_seconds is None else {"Retry-After": str(self._wait_seconds)}
+        if self.status in _UNREAD:
+            # Else the rest of the body would be waited for, and read without end.
+            headers["Connection"] = "close"
+        return JSONResponse({"error": self.words}, self.status, headers)
 
 
 class Door:
@@ -111,8 +120,7 @@ class Door:
             except _Refusal as refusal:
                 if not self._telling.wait_seconds(_REFUSED):
                     log.warning("%s: refused with %d: %s", name, refusal.status, refusal.words)
-                headers = {} if refusal.wait_seconds is None else {"Retry-After": str(refusal.wait_seconds)}
-                return JSONResponse({"error": refusal.words}, refusal.status, headers)
+                return refusal.answer()
 
         return receive
 
