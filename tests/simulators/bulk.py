@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tests.simulators.company import Row
 from tests.simulators.objects import make_id
 from tests.simulators.replies import ROUTES, Refusal, not_found, reply
-from tests.simulators.soql import Query, Runner, parse
+from tests.simulators.soql import Query, parse
 from tests.simulators.wire import Answer, Request
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _create(self: Salesforce, request: Request, version: str) -> Answer:
     if jobs.mass is not None and query.name == jobs.mass.name:
         jobs.mass.count(query, everything=False)
     else:
-        Runner(self.company, self.visible(), all_files=self.query_all_files).run(query, everything=False)
+        self.runner().run(query, everything=False)
     ends = {"job_fails": "Failed", "job_aborted": "Aborted", "job_stuck": ""}
     end = next((state for fault, state in ends.items() if fault in request.faults), "JobComplete")
     key = make_id("750", 1 + len(jobs.all))
@@ -196,7 +196,7 @@ def _end(self: Salesforce, job: Job) -> None:
     if mass is not None and job.query.name == mass.name:
         job.results = mass.results(job.query, everything=_OPERATIONS[job.operation])
         return
-    runner = Runner(self.company, self.visible(), all_files=self.query_all_files)
+    runner = self.runner()
     readers = [runner.reader(job.query.name, path) for path in job.query.fields]
     found = runner.run(job.query, everything=_OPERATIONS[job.operation])
     job.results = Lines(_line(job.query.fields), [_line([_text(read(row)) for read in readers]) for row in found])

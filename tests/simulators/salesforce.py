@@ -99,6 +99,10 @@ class Salesforce:
             found[name] = seen
         return found
 
+    def runner(self) -> Runner:
+        """What runs the user's queries."""
+        return Runner(self.company, self.visible(), all_files=self.query_all_files)
+
     def object(self, name: str) -> Object:
         """An object that the user may read."""
         found = self.visible().get(name)
@@ -286,7 +290,7 @@ def _first_page(self: Salesforce, request: Request, version: str, *, everything:
         found = [_nested(row) for row in mass.rows(query, everything=everything)]
         self.cursors[key] = Cursor(query, [], everything, found)
         return _page(self, request, version, key, 0)
-    found = Runner(self.company, self.visible(), all_files=self.query_all_files).run(query, everything=everything)
+    found = self.runner().run(query, everything=everything)
     if query.counts:
         return reply({"totalSize": len(found), "done": True, "records": []})
     self.cursors[key] = Cursor(query, [row["Id"] for row in found], everything)
@@ -341,7 +345,7 @@ def _batch(self: Salesforce, request: Request) -> int:
 
 def writer(self: Salesforce, query: Query) -> Callable[[Row, str], Row]:
     """A function that writes a record with the fields asked for, parents nested; a parent that isn't there is null."""
-    runner = Runner(self.company, self.visible(), all_files=self.query_all_files)
+    runner = self.runner()
     tree: Row = {}
     for path in query.fields:
         node = tree

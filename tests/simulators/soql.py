@@ -221,7 +221,10 @@ def _unescape(text: str) -> str:
 
 
 class Runner:
-    """Runs queries for a user, who sees `objects`: what the user may read, with the fields that the user may read."""
+    """Runs queries for a user, who sees `objects`: what the user may read, with the fields that the user may read.
+
+    `all_files`: the user has the permission Query All Files.
+    """
 
     def __init__(self, company: Company, objects: dict[str, Object], *, all_files: bool = False) -> None:
         self.company = company

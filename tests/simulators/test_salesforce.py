@@ -230,6 +230,14 @@ def test_evidence_is_found_by_ids(company, crm):
     assert {row["ParentId"] for row in crm.rows("SELECT ParentId FROM Attachment")} <= set(tasks)
 
 
+def test_links_need_no_ids_for_who_may_query_all_files(simulator, company, crm):
+    simulator.salesforce.query_all_files = True
+    soql = "SELECT Id, LinkedEntityId FROM ContentDocumentLink WHERE SystemModstamp >= 2020-01-01T00:00:00Z"
+
+    assert len(crm.rows(soql)) == len(company.rows("ContentDocumentLink"))
+    assert crm.http.get(f"{crm.finished(soql)}/results").headers["Sforce-NumberOfRecords"] == "52"
+
+
 def test_an_address_may_not_be_too_long(crm):
     answer = crm.ask("SELECT Id FROM Task WHERE Subject = '" + "x" * 17_000 + "'")
 

@@ -96,11 +96,13 @@ def test_collections_create_and_change_by_id(company, crm, keys):
     path = f"{V}/composite/sobjects"
     made = crm.http.post(path, json=_records({"Subject": "Call", "WhatId": keys[0][:15]}, name="Task")).json()
     deal = company.rows("Opportunity")[0]["Id"]
-    sent = _records({"id": made[0]["id"], "Status": "Completed", "WhatId": deal}, {"Subject": "x"}, name="Task")
+    task = made[0]["id"]
+    unknown = {"id": task[:12] + "999AAA"}
+    sent = _records({"id": task, "Status": "Completed", "WhatId": deal}, {"Subject": "x"}, unknown, name="Task")
     changed = crm.http.patch(path, json=sent).json()
 
-    assert _codes(made + changed) == [None, None, "MISSING_ARGUMENT"]
-    task = company.get("Task", made[0]["id"])
+    assert _codes(made + changed) == [None, None, "MISSING_ARGUMENT", "INVALID_CROSS_REFERENCE_KEY"]
+    task = company.get("Task", task)
     assert (task["AccountId"], task["WhatId"], task["IsClosed"]) == (keys[0], deal, True)
     assert task["CompletedDateTime"]
 

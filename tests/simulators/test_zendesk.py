@@ -155,6 +155,15 @@ def test_organizations_are_listed_by_cursor_and_by_number(company, desk):
     assert company.get("ticket", 1)["custom_fields"] == [{"id": topic["id"], "value": "login"}]
 
 
+def test_organizations_are_found_by_external_id_and_name(company, desk):
+    known = company.rows("organization")[0]
+    by_id, by_name = {"external_id": known["external_id"].lower()}, {"name": known["name"].upper()}
+    found = [desk.get("/organizations/search.json", params=one).json()["organizations"] for one in (by_id, by_name)]
+
+    assert [[one["id"] for one in listed] for listed in found] == [[known["id"]], [known["id"]]]
+    assert desk.get("/organizations/search.json").status_code == 400
+
+
 def test_the_exports_take_so_many_calls_in_a_minute(simulator, company, desk):
     simulator.zendesk.calls_a_minute = 10
     answers = [desk.get(_EXPORT, params={"start_time": 0}) for _ in range(11)]

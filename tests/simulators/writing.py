@@ -118,7 +118,14 @@ def _change(self: Salesforce, request: Request, version: str) -> Answer:
         key = record.get("id") or record.get("Id")
         if not key:
             raise Refusal(400, "MISSING_ARGUMENT", "Id not specified in an update call")
-        return {"id": _write(self, name, _known(self, name, key), _fields(record, "id", "Id"))}
+        try:
+            key = _known(self, name, key)
+        except Refusal as refusal:
+            words = "invalid cross reference id"
+            raise (
+                refusal if refusal.code != "NOT_FOUND" else Refusal(400, "INVALID_CROSS_REFERENCE_KEY", words)
+            ) from None
+        return {"id": _write(self, name, key, _fields(record, "id", "Id"))}
 
     return _each(self, request, _records(request), one)
 
