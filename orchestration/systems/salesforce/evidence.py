@@ -138,10 +138,8 @@ class Evidence:
             if number <= done.get(key, 0):
                 continue
             found = self.reader.fetch_small(Query(query.object, query.fields, (in_texts(field, batch),)))
-            for body in found[:-1]:
-                part.add_json(body)
             done[key] = number
-            part.add_json(found[-1], batches=done)
+            part.add_records(found, batches=done)
 
     def _rows(self, journal: Journal) -> Sql:
         return joined((self._rows_of(kind, journal) for kind in _KINDS), " UNION ALL ")

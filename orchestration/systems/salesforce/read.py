@@ -81,8 +81,14 @@ class Part:
     def add(self, page: Path, **more: Any) -> None:
         self.journal.add(page, self._position(more))
 
-    def add_json(self, content: Any, **more: Any) -> None:
-        self.journal.add_json(content, self._position(more), self.kind)
+    def add_records(self, records: Sequence[Any], **more: Any) -> None:
+        """A page of records as an answer has them; none without any."""
+        if not records:
+            self.note(**more)
+            return
+        page = self.next_page("jsonl")
+        pages.write_lines(page, records)
+        self.add(page, **more)
 
     def next_page(self, ending: str) -> Path:
         return self.journal.next_page(ending, self.kind)
@@ -155,14 +161,14 @@ class Reader:
         else:
             part.note(way="rest", started=started)
 
-    def fetch_small(self, query: Query) -> list[Mapping[str, Any]]:
-        """All pages of a query that is known to be small, not kept in a journal. Raises ApiError."""
+    def fetch_small(self, query: Query) -> list[Any]:
+        """The records of a query that is known to have few, not kept in a journal. Raises ApiError."""
         for beginning in range(1, _BEGINNINGS + 1):
             try:
                 found = list(self._each_page(self._path, {"q": query.text(ordered=True)}))
                 if sum(len(page.records) for page in found) < found[-1].total:
                     raise self._anew(f"records of {query.object.name} are missing from its pages.", self._path)
-                return [{"records": page.records} for page in found]
+                return [record for page in found for record in page.records]
             except AnewError:
                 if beginning == _BEGINNINGS:
                     raise
@@ -173,7 +179,7 @@ class Reader:
         following = part.at.get("next")
         first = (following, None) if following else (self._path, {"q": query.text(ordered=True)})
         for page in self._each_page(*first):
-            part.add_json({"records": page.records}, next=page.following, done=page.following is None, total=page.total)
+            part.add_records(page.records, next=page.following, done=page.following is None, total=page.total)
         self._check(query, part)
 
     def _each_page(self, url: str, params: Mapping[str, str] | None) -> Iterator[_Page]:

@@ -14,15 +14,17 @@ from orchestration.policy.problems import nearest
 from orchestration.policy.sources import Source
 from orchestration.sources.errors import SourceError
 from orchestration.sources.salesforce_ids import long_id_sql
-from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal, text_list
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Kind
-from orchestration.systems.salesforce.pages import largest
+from orchestration.systems.salesforce import pages
 from orchestration.systems.salesforce.read import Part
 from orchestration.systems.salesforce.session import Session
 from orchestration.systems.store import Journal, Merged, RecordStore, first_filled
 
 _MOST_ROWS = 2_000
 _TABULAR = "TABULAR"
+# Where the rows of a report without groups stand, and what its page is called here.
+_ROWS, _REPORT = "T!T", "report"
 # Types whose value is what the cell means; of others the label is: a name rather than an id behind it.
 _BY_VALUE = frozenset({"boolean", "date", "datetime", "time", "int", "double", "percent", "id"})
 _MONEY = "currency"
@@ -40,12 +42,12 @@ class Report:
         """Read it whole into the store. Raises SourceError where it isn't whole, or lacks a column."""
         request = {"report": self.source.report, "columns": self.source.columns, "extra": self.source.extra}
         journal = store.journal(request)
-        part = Part(journal, "report")
+        part = Part(journal, _REPORT)
         # What an earlier pull left is of no use: a report has no place to go on from.
         part.begin_again()
         told = self.ask()
         types = self.columns(told)
-        part.add_json(told, done=True)
+        part.add_records(told["factMap"][_ROWS]["rows"], done=True)
         return store.merge(journal, self._rows(journal, types), self.names, request, whole=True)
 
     @property
@@ -100,8 +102,7 @@ class Report:
             yield "extra", asked
 
     def _check_whole(self, told: Mapping[str, Any]) -> None:
-        total = told.get("factMap", {}).get("T!T", {})
-        rows = len(total.get("rows") or ())
+        rows = len(told.get("factMap", {}).get(_ROWS, {}).get("rows") or ())
         if told.get("allData") is not True or rows >= _MOST_ROWS:
             raise self._error(
                 f"the report isn't given whole: {rows:,} rows came, and the vendor gives {_MOST_ROWS:,} at most.",
@@ -122,17 +123,10 @@ class Report:
         }
         # No record has a name of its own: its place in the report is as good.
         return compose(
-            "SELECT printf('%08d', place) AS _key, '' AS _stamp, false AS _deleted, {texts}, place AS _place FROM ("
-            "SELECT unnest(rows) AS row, generate_subscripts(rows, 1) AS place FROM ("
-            "SELECT CAST(json_extract(factMap, {path}) AS JSON[]) AS rows FROM {json}))",
+            "SELECT printf('%08d', place) AS _key, '' AS _stamp, false AS _deleted, {texts}, place AS _place"
+            " FROM (SELECT record, row_number() OVER () AS place FROM ({lines}))",
             texts=joined(compose("{text} AS {name}", text=text, name=identifier(name)) for name, text in texts.items()),
-            path=literal('$."T!T".rows'),
-            json=compose(
-                "read_json({pages}, format = 'unstructured', columns = {columns}, maximum_object_size = {most})",
-                pages=text_list(str(page) for page in journal.pages_of("report")),
-                columns=Sql("struct_pack(factMap := 'JSON')"),
-                most=literal(largest(journal.pages_of("report"))),
-            ),
+            lines=pages.lines(journal.pages_of(_REPORT)),
         )
 
     def _error(self, message: str, place: str = "", **more: str) -> SourceError:
@@ -145,10 +139,10 @@ def _format(told: Mapping[str, Any]) -> str:
 
 def _cell(column: tuple[int, str], is_id: bool) -> Sql:
     position, kind = column
-    value = compose("row->>{path}", path=literal(f"$.dataCells[{position}].value"))
-    label = compose("row->>{path}", path=literal(f"$.dataCells[{position}].label"))
+    value = compose("record->>{path}", path=literal(f"$.dataCells[{position}].value"))
+    label = compose("record->>{path}", path=literal(f"$.dataCells[{position}].label"))
     if kind == _MONEY:
-        amount = compose("row->>{path}", path=literal(f"$.dataCells[{position}].value.amount"))
+        amount = compose("record->>{path}", path=literal(f"$.dataCells[{position}].value.amount"))
         return compose("coalesce({amount}, {value})", amount=amount, value=value)
     if is_id:
         long = long_id_sql(compose("({value})", value=value))
