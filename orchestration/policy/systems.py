@@ -54,7 +54,7 @@ def _bucket(text: str) -> str:
 def _api_version(text: str) -> str:
     major, _, minor = text.partition(".")
     if not major.isdigit() or minor != "0":
-        raise refuse("a version such as '64.0', in quotes")
+        raise refuse("a version such as '62.0', in quotes")
     return text
 
 
@@ -122,7 +122,7 @@ class Salesforce(PolicyModel):
         default="https://login.salesforce.com",
     )
     api_version: Annotated[Text, AfterValidator(_api_version)] = setting(
-        "Version of the API.", "version", default="64.0"
+        "Version of the API.", "version", default="62.0"
     )
     quota_share_pct: Percent = setting(
         "When so much of the org's calls of a day are used, by anybody, no more are made.", "%", default=60
