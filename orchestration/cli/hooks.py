@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +73,9 @@ def serve(
         typer.echo(f"  POST {address}" + (f"   (refused: {problem})" if problem else ""))
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     server = uvicorn.Server(server_config(create_app(settings), host, port))
-    server.run()
+    # It ends by raising what ended it: Ctrl-C, or that it couldn't begin, which it has told by then.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run()
     if not server.started:
         raise typer.Exit(FAILED)
 

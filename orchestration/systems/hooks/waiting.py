@@ -107,7 +107,7 @@ def count_waiting(store: Store) -> dict[str, int]:
     """How many calls wait, by system."""
     counted = sa.select(hook_calls.c.system, sa.func.count()).where(hook_calls.c.taken_in_run.is_(None))
     with store.reading() as con:
-        return dict(con.execute(counted.group_by(hook_calls.c.system).order_by(hook_calls.c.system)).tuples().all())
+        return dict(con.execute(counted.group_by(hook_calls.c.system).order_by(hook_calls.c.system)).all())
 
 
 class Reading:
