@@ -137,9 +137,7 @@ class Describe:
         if not dot:
             field = found.fields.get(first.lower())
             if field is None:
-                raise self._gone(
-                    f"{found.name} has no field {first}, or the user has no right to see it.", first, found
-                )
+                raise self._gone(first, found)
             return field
         relation = found.relations.get(first.lower())
         if relation is None:

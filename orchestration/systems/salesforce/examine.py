@@ -30,8 +30,11 @@ def examine(session: Session, describe: Describe, sources: Sequence[Source]) -> 
             yield _failed("API version", describe.version_gone(known))
             return
         yield Found("API version", f"{session.policy.api_version}; the org knows up to {known[-1]}")
-        session.get(session.path("limits"))
+        if not session.is_spent:
+            session.get(session.path("limits"))
         yield _calls(session)
+        if session.is_spent:
+            return
         for source in sources:
             yield from _report(session, source) if source.report else _object(session, describe, source)
     except SourceError as error:

@@ -67,6 +67,8 @@ def raw_cells(pages: Sequence[Path], fields: Sequence[Field]) -> Sql:
 
 def lines(pages: Sequence[Path]) -> Sql:
     """The table function of JSON pages: `record`, and `filename`."""
+    if not pages:
+        return Sql("(SELECT CAST(NULL AS JSON) AS record, '' AS filename WHERE false)")
     # One record a line. DuckDB's own reader of JSON takes 32 MB a file; that of CSV, told that nothing separates cells
     # and nothing quotes, takes what the lines need.
     return compose(

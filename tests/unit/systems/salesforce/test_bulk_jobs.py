@@ -89,7 +89,11 @@ def test_a_fault_in_mid_job_loses_nothing(org: Org, fault: str, more: dict) -> N
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("job_fails", "ended as Failed: InternalServerError"), ("job_aborted", "ended as Aborted"), ("job_stuck", "isn't")],
+    [
+        ("job_fails", "ended as Failed: InternalServerError"),
+        ("job_aborted", "ended as Aborted"),
+        ("job_stuck", "isn't"),
+    ],
 )
 def test_a_job_that_comes_to_nothing_is_told_and_taken_away(org: Org, fault: str, words: str) -> None:
     org.pull(PLAIN, bulk_from_rows=10_000)
