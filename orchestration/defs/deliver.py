@@ -11,6 +11,7 @@ from orchestration.defs.progress import Progress
 from orchestration.policy.load import load_policies
 from orchestration.publishing.reader import Publication
 from orchestration.settings import Settings
+from orchestration.write_back.round import Round
 
 GROUP = "operations"
 LEDGER = dg.AssetKey(["operations", "ledger"])
@@ -67,15 +68,20 @@ def _taken_in(settings: Settings) -> tuple[str | None, str | None]:
 def deliver_job(settings: Settings) -> dg.JobDefinition:
     """One round: deadlines, clocks of alerts, messages and queued actions."""
 
-    @dg.op(description="Deadlines of actions, clocks of alerts, then the worker with its connectors.")
+    @dg.op(
+        description="Deadlines of actions, clocks of alerts, the worker with its connectors, what waits to be written."
+    )
     def carry_out(context: dg.OpExecutionContext) -> None:
         try:
             with Store.open(settings) as store:
-                delivered = deliver(store, settings, load_policies(settings.policies))
+                policies = load_policies(settings.policies)
+                delivered = deliver(store, settings, policies)
+                # What waits after a lock or an outage; what is new comes with a publication.
+                written = Round(settings, policies).send(store)
         except SetUpError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         context.log.info(delivered.words())
-        for problem in delivered.worked.problems:
+        for problem in (*delivered.worked.problems, *(report.words() for report in written if not report.is_fine)):
             context.log.warning(problem)
         context.add_output_metadata(
             {
@@ -84,6 +90,7 @@ def deliver_job(settings: Settings) -> dg.JobDefinition:
                 "failed": delivered.worked.failed,
                 "expired": delivered.expired,
                 "alerts escalated": delivered.ticked.escalated,
+                "written back": "\n".join(report.words() for report in written) or "nothing waited",
                 "problems": "\n".join(delivered.worked.problems) or "none",
             }
         )

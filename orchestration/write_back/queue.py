@@ -71,9 +71,7 @@ _incoming = sa.Table(
 )
 
 
-def take_in(
-    store: Store, target: str, rows: Iterator[Sequence[str]], now: datetime, *, whole: bool = False
-) -> Changed:
+def take_in(store: Store, target: str, rows: Iterator[Sequence[str]], now: datetime, *, whole: bool = False) -> Changed:
     """Bring a target's queue in line with what is wanted now. `now`: naive UTC.
 
     `whole`: what was accepted before is forgotten, so that everything is written anew.
