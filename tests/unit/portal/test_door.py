@@ -313,7 +313,7 @@ def test_what_is_compressed_is_not_unpacked(door: str) -> None:
 
 
 @pytest.mark.parametrize("path", [DESK, "/hooks/zendesk/nobody"])
-def test_a_body_that_says_it_is_too_large_is_not_read(door: str, path: str) -> None:
+def test_a_body_that_is_too_large_is_refused(door: str, path: str) -> None:
     answer = from_support(DESK_KEY, b"x" * 1_000_001).send(door + path)
     assert (answer.status_code, answer.json()["error"]) == (413, "the body is larger than 1000000 bytes")
 
