@@ -1,8 +1,7 @@
 """The export of SLA events by time, kept beside the tickets: whether an SLA applied to a ticket, and was breached.
 
 An export by time can loop for ever: a page ends at a second, and the next one begins with it; where more events share
-that second than a page holds, both are the same. Then the rest of that second is read from the list by cursor, whose
-pages are smaller.
+that second than a page holds, both are the same. Then the rest of that second is read by cursor, in smaller pages.
 """
 
 from __future__ import annotations
@@ -26,8 +25,6 @@ _COLUMNS = ("ticket_id", "type")
 # Those that say that an SLA applies to a ticket, and that one was missed.
 _APPLIED, _BREACHED = ("apply_sla", "apply_group_sla"), "breach"
 _PAGE_ROWS = 1_000_000
-# Without end_of_stream, a page of so many isn't the last one.
-_FULL = 1000
 _MINUTE = 60
 _DAY = 86_400
 
@@ -51,17 +48,21 @@ def pull_events(api: Api, store: RecordStore, context: Context, *, again: bool) 
 
 def _export(api: Api, journal: Journal, start: int) -> int:
     """Put down the events since a second; gives the last second that was exported."""
-    start = int(journal.position.get("start", start))
+    start, largest = int(journal.position.get("start", start)), 0
     while True:
         body = _page(api, start)
-        events, end = body[_WORD], int(body.get("end_time") or start)
-        stands_still = end <= start
-        is_end = bool(body.get("end_of_stream", len(events) < _FULL))
-        _put_down(journal, events, max(end, start))
-        if not is_end and stands_still:
+        events, end = body[_WORD], max(start, int(body.get("end_time") or start))
+        largest = max(largest, len(events))
+        _put_down(journal, events, end)
+        # Some accounts don't say where the end is. A page that isn't full is the last one, but nobody says how many a
+        # full one has.
+        is_end = body.get("end_of_stream")
+        if is_end is None:
+            is_end = not events or (end == start and len(events) < largest)
+        if not is_end and end == start:
             end, is_end = _rest_of_second(api, journal, start)
         if is_end:
-            return max(end, start)
+            return end
         start = end
 
 

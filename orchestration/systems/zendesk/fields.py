@@ -104,7 +104,8 @@ def own_fields(api: Api) -> list[OwnField]:
     return [
         OwnField(str(field["id"]), str(field.get("title") or ""), str(field.get("type") or ""))
         for field in listed(api, "/api/v2/ticket_fields.json", "ticket_fields")
-        if field.get("active", True)
+        # One that can't be removed is the system's own, and has a path of its own.
+        if field.get("active", True) and field.get("removable", True)
     ]
 
 
@@ -116,8 +117,9 @@ def problems(source: Source, own: Iterable[OwnField]) -> Iterator[SourceError]:
         if field in _TEXTS:
             yield _problem(source, field, "is text that people wrote, which is never read", "another field")
         elif field not in known:
-            found = "isn't a field of this account's tickets" if field.startswith(CUSTOM) else "is no field of a ticket"
-            hint = nearest(field, known) or _listed_own(having)
+            is_own = field.startswith(CUSTOM)
+            found = "isn't a field of this account's tickets" if is_own else "is no field of a ticket"
+            hint = _listed_own(having) if is_own else nearest(field, known)
             yield _problem(source, field, found, f"a field that is there ({hint})" if hint else "a field that is there")
         elif field in having:
             yield from _type_problems(source, having[field])
