@@ -207,9 +207,9 @@ class Api:
                     # Not an attempt: the call wasn't looked at.
                     renew = renewed = True
                     continue
-                renew = False
-                if failed.renew or not may_repeat or number >= self.calling.attempts:
-                    raise _after(failed.error, number) from None
+                renew, tried = False, number - renewed
+                if failed.renew or not may_repeat or tried >= self.calling.attempts:
+                    raise _after(failed.error, tried) from None
                 self._wait(failed, wait)
                 wait *= self.calling.wait_factor
         raise AssertionError("unreachable")

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestration.policy.systems import Calling, Salesforce
-from orchestration.systems.http import Answer, Api, ApiError, QuotaError
+from orchestration.systems.http import NOTHING_LOST, Answer, Api, ApiError, QuotaError
 from orchestration.systems.salesforce.sign_in import SignIn
 
 _USAGE = re.compile(r"(?:^|[\s,;])api-usage=(\d+)/(\d+)")
 _SIGNED_OUT = "INVALID_SESSION_ID"
 _SPENT = "REQUEST_LIMIT_EXCEEDED"
-_LATER = "nothing is lost: the next pull goes on where this one stopped"
 # How to mend what the vendor's codes say.
 _MENDS: Mapping[str, str] = {
     "API_DISABLED_FOR_ORG": "give the user the permission API Enabled; the org's edition must have the API",
@@ -108,7 +107,7 @@ class Session:
         """An answer whose body is an object. Raises ApiError."""
         answer = self.api.json("GET", path, params=params, headers=headers)
         if not isinstance(answer.body, dict):
-            raise self.error("the answer isn't what this call gives.", path, action=_LATER)
+            raise self.error("the answer isn't what this call gives.", path, action=NOTHING_LOST)
         return answer
 
     def sign_in(self) -> None:
@@ -131,7 +130,7 @@ class Session:
                 f"{used:,} of the org's {most:,} calls of a day are used, by anybody; from {share} % on none are made.",
                 file=self.name,
                 expected=f"less than {most * float(share) / 100:,.0f} calls (quota_share_pct of policies/systems.yaml)",
-                action=_LATER,
+                action=NOTHING_LOST,
             )
         if renew or self._token is None:
             self.sign_in()
@@ -149,5 +148,5 @@ class Session:
         where = {"status": status, "body": body, "file": self.name}
         if code == _SPENT:
             told = f", {self.quota}" if self.quota else ""
-            return QuotaError(f"the org takes no more calls ({words}{told}).", action=_LATER, **where)
+            return QuotaError(f"the org takes no more calls ({words}{told}).", action=NOTHING_LOST, **where)
         return ApiError(f"it answered {status} ({words}).", action=_MENDS.get(code, ""), **where)
