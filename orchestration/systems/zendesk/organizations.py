@@ -59,6 +59,7 @@ def pull_organizations(api: Api, store: RecordStore) -> int:
     known, pages = store.state(), journal.pages
     merged_from = fetched(pages, _COLUMNS)
     if known is not None and known.records and not _has_rows(store, merged_from):
+        journal.drop_pages({})
         raise api.error(
             f"it lists no organization any more; {known.records} were known.",
             PATH,
