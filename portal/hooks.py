@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -93,8 +92,6 @@ class Door:
         self._allowance = Allowance(systems.by_name, systems.hooks.most_a_minute)
         self._telling = Allowance((_REFUSED,), _REFUSALS_TOLD_A_MINUTE)
         self._writers = asyncio.Semaphore(_WRITERS)
-        # What calls of unknown systems are held against, so that they take the way of all others.
-        self._nobodys_key = secrets.token_bytes(32)
         self._store: Store | None = None
 
     def open(self, store: Store) -> None:
@@ -168,15 +165,14 @@ class Door:
         return signed
 
     def _key(self, system: System | None) -> bytes:
-        """A system's key, read anew each time so that it can be changed; one that nobody has where there is none."""
+        """A system's key, read anew each time so that it can be changed. Nothing is signed with an empty one."""
         if system is None or system.hook_secret is None:
-            return self._nobodys_key
+            return b""
         try:
-            key = self._settings.secret(system.hook_secret) or ""
+            return (self._settings.secret(system.hook_secret) or "").encode()
         except (OSError, ValueError) as error:
             log.error("the secret %s can't be read: %s", system.hook_secret, type(error).__name__)
-            key = ""
-        return key.encode() or self._nobodys_key
+            return b""
 
     async def _put_down(self, name: str, kind: str, call: Call, signed: Signed) -> bool:
         if self._store is None:
