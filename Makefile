@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-duckdb1 demo dev test lint format bench docs lock clean
+.PHONY: help setup setup-spark setup-duckdb1 demo dev test faults lint format bench docs lock clean
 
 help: ## What there is to run
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ dev: setup ## Open the Dagster UI on http://127.0.0.1:3000
 test: setup setup-spark setup-duckdb1 ## Run linters and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
+faults: setup ## Kill pulls and landings at two hundred moments
+	@ACCOUNT_HEALTH_TEST_KILLS=200 $(BIN)/python -m pytest tests/faults
 
 lint: setup ## Check style of Python and SQL
 	@$(BIN)/ruff check .

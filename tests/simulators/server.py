@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -316,34 +316,34 @@ def command(simulator: Simulator, wanted: dict[str, Any]) -> Any:
     {"add": "Task", "fields": {…}}                                      enter a record; its id
     {"change": "Account", "key": …, "fields": {…}}, {"delete": …, "key": …}
     {"set": "salesforce.page_rows", "value": 5}                         any switch
+    {"advance": 120}                                                    move the clock on, in seconds
     {"calls": "GET *"}                                                  how many calls matched
     {"written": true}                                                   what was written
     """
-    company = simulator.company
-    if "fault" in wanted:
-        simulator.faults.add(wanted.pop("fault"), **wanted)
-    elif "clear" in wanted:
-        simulator.faults.clear()
-    elif "add" in wanted:
-        return company.add(wanted["add"], **wanted["fields"])
-    elif "change" in wanted:
-        company.change(wanted["change"], wanted["key"], **wanted["fields"])
-    elif "delete" in wanted:
-        company.delete(wanted["delete"], wanted["key"])
-    elif "set" in wanted:
-        *path, last = wanted["set"].split(".")
-        target: Any = simulator
-        for name in path:
-            target = getattr(target, name)
-        getattr(target, last)
-        setattr(target, last, wanted["value"])
-    elif "calls" in wanted:
-        return len(simulator.called(wanted["calls"]))
-    elif "written" in wanted:
-        return [vars(one) for one in simulator.written]
-    else:
+    company, name = simulator.company, next(iter(wanted))
+    commands: dict[str, Callable[[], Any]] = {
+        "fault": lambda: simulator.faults.add(wanted.pop("fault"), **wanted),
+        "clear": simulator.faults.clear,
+        "add": lambda: company.add(wanted["add"], **wanted["fields"]),
+        "change": lambda: company.change(wanted["change"], wanted["key"], **wanted["fields"]),
+        "delete": lambda: company.delete(wanted["delete"], wanted["key"]),
+        "set": lambda: _set(simulator, wanted["set"], wanted["value"]),
+        "advance": lambda: company.clock.advance(wanted["advance"]),
+        "calls": lambda: len(simulator.called(wanted["calls"])),
+        "written": lambda: [vars(one) for one in simulator.written],
+    }
+    if name not in commands:
         raise ValueError(f"unknown command {wanted}")
-    return None
+    return commands[name]()
+
+
+def _set(simulator: Simulator, path: str, value: Any) -> None:
+    *names, last = path.split(".")
+    target: Any = simulator
+    for name in names:
+        target = getattr(target, name)
+    getattr(target, last)
+    setattr(target, last, value)
 
 
 def main() -> None:
