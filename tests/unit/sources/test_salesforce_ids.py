@@ -25,9 +25,10 @@ OTHERS = [
     "0013000000ABCDEF",
     "0013000000ABCDEAAA",
     "0013000000ABCD-",
-    "001300000 ABCDE",
+    "00130000 ABCDEF",
     "日" * 15,
 ]
+CON = duckdb.connect()
 
 
 def in_sql(text: str) -> str:
