@@ -191,21 +191,33 @@ class RecordStore:
         with self.connected() as con:
             con.execute(compose("CREATE TABLE fetched AS {fetched}", fetched=fetched))
             old = before if before is not None and list(before.columns) == list(columns) else None
+            con.execute(compose("CREATE VIEW known AS {known}", known=self._known(columns, old)))
+            rows, keys, seen = con.execute(
+                "SELECT count(*), count(DISTINCT _key), max(_stamp) FROM fetched"
+            ).fetchall()[0]
+            con.execute(compose("CREATE VIEW latest AS {latest}", latest=_latest(is_unique=rows == keys)))
+            if whole or old is None:
+                merged = _all_anew(columns)
+            else:
+                # The few rows that are news first: what is known may be millions, and most of it only moves on.
+                con.execute(compose("CREATE TABLE news AS {news}", news=_news(columns)))
+                merged = _brought_forward(columns)
             con.execute(
-                compose("CREATE VIEW known AS {known}", known=self._known(columns, old)),
-            )
-            con.execute(_merged(columns, file, whole))
-            changed = _one(con, _changes(columns, file))
-            rows = _one(con, Sql("SELECT count(*) FROM fetched"))
-            records, deleted, newest = con.execute(
                 compose(
-                    "SELECT count(*) FILTER (NOT _deleted), count(*) FILTER (_deleted), max(_stamp)"
-                    " FROM read_parquet({file})",
+                    "COPY ({merged}) TO {file} (FORMAT parquet, COMPRESSION zstd)",
+                    merged=merged,
+                    file=literal(str(file)),
+                )
+            )
+            records, deleted, changed, newest = con.execute(
+                compose(
+                    "SELECT count(*) FILTER (NOT _deleted), count(*) FILTER (_deleted), count(*) FILTER (_changed),"
+                    " max(_stamp) FROM read_parquet({file})",
                     file=literal(str(file)),
                 )
             ).fetchall()[0]
             # The rows that stay as they were keep their old stamps, the newest seen may be among the fetched.
-            newest = max(filter(None, (newest, _one(con, Sql("SELECT max(_stamp) FROM fetched")))), default=None)
+            newest = max(filter(None, (newest, seen)), default=None)
         durable.sync_file(file)
         kept = before.watermark if before is not None and not whole else None
         seen = watermark or max(filter(None, (newest, kept)), default=None)
@@ -284,55 +296,62 @@ class RecordStore:
         return con
 
 
-def _one(con: duckdb.DuckDBPyConnection, query: Sql) -> Any:
-    return con.execute(query).fetchall()[0][0]
-
-
 def _same(columns: Sequence[str]) -> Sql:
     told = [column for column in columns if column != _UNTOLD]
     pairs = [compose("newest.{c} IS NOT DISTINCT FROM known.{c}", c=identifier(column)) for column in told]
     return joined([Sql("newest._deleted = known._deleted"), *pairs], " AND ")
 
 
-def _merged(columns: Sequence[str], file: Path, whole: bool) -> Sql:
-    """The newest version of every record; where it says what was known, the row that was known."""
-    listed = [KEY, STAMP, GONE, *columns]
-    both = compose(
-        "SELECT {listed}, _place FROM fetched UNION ALL SELECT {listed}, -1 FROM known {only}",
-        listed=joined(identifier(name) for name in listed),
-        only=Sql("WHERE false") if whole else Sql(""),
-    )
-    return compose(
-        """COPY (
-            WITH newest AS (
-                SELECT * EXCLUDE (_place) FROM ({both})
-                QUALIFY row_number() OVER (PARTITION BY _key ORDER BY _stamp DESC NULLS LAST, _place DESC) = 1
-            )
-            SELECT {chosen} FROM newest LEFT JOIN known ON newest._key = known._key
-        ) TO {file} (FORMAT parquet, COMPRESSION zstd)""",
-        both=both,
-        chosen=joined(compose("{v} AS {c}", v=_chosen(name, columns), c=identifier(name)) for name in listed),
-        file=literal(str(file)),
+def _is_known(columns: Sequence[str]) -> Sql:
+    """Whether what was fetched says what was known."""
+    return compose("known._key IS NOT NULL AND {same}", same=_same(columns))
+
+
+def _latest(is_unique: bool) -> Sql:
+    """The newest version of each record that was fetched."""
+    if is_unique:
+        return Sql("SELECT * EXCLUDE (_place) FROM fetched")
+    return Sql(
+        "SELECT * EXCLUDE (_place) FROM fetched"
+        " QUALIFY row_number() OVER (PARTITION BY _key ORDER BY _stamp DESC NULLS LAST, _place DESC) = 1"
     )
 
 
-def _chosen(name: str, columns: Sequence[str]) -> Sql:
-    if name not in (STAMP, _UNTOLD):
-        return compose("newest.{c}", c=identifier(name))
+def _all_anew(columns: Sequence[str]) -> Sql:
+    """Only what was fetched; where it says what was known, the row that was known."""
+    chosen = [compose("newest.{c}", c=identifier(name)) for name in (KEY, GONE, *columns) if name != _UNTOLD]
+    chosen += [
+        compose(
+            "CASE WHEN {is_known} THEN known.{c} ELSE newest.{c} END AS {c}",
+            is_known=_is_known(columns),
+            c=identifier(name),
+        )
+        for name in (STAMP, _UNTOLD)
+        if name == STAMP or name in columns
+    ]
     return compose(
-        "CASE WHEN known._key IS NOT NULL AND {same} THEN known.{c} ELSE newest.{c} END",
-        same=_same(columns),
-        c=identifier(name),
+        "SELECT {chosen}, NOT ({is_known}) AS _changed"
+        " FROM latest AS newest LEFT JOIN known ON newest._key = known._key",
+        chosen=joined(chosen),
+        is_known=_is_known(columns),
     )
 
 
-def _changes(columns: Sequence[str], file: Path) -> Sql:
-    """How many records are new or say something else than before."""
+def _news(columns: Sequence[str]) -> Sql:
+    """What was fetched and is new or says something else, unless something newer is known."""
     return compose(
-        "SELECT count(*) FROM read_parquet({file}) AS newest LEFT JOIN known ON newest._key = known._key"
-        " WHERE known._key IS NULL OR NOT ({same})",
-        file=literal(str(file)),
-        same=_same(columns),
+        "SELECT newest.* FROM latest AS newest LEFT JOIN known ON newest._key = known._key"
+        " WHERE NOT ({is_known}) AND (known._key IS NULL OR newest._stamp >= known._stamp)",
+        is_known=_is_known(columns),
+    )
+
+
+def _brought_forward(columns: Sequence[str]) -> Sql:
+    """What was known, with the news in their places."""
+    return compose(
+        "SELECT {listed}, true AS _changed FROM news UNION ALL"
+        " SELECT {listed}, false FROM known WHERE _key NOT IN (SELECT _key FROM news)",
+        listed=joined(identifier(name) for name in (KEY, STAMP, GONE, *columns)),
     )
 
 
