@@ -37,11 +37,11 @@ def build_system(name: str, policies: Policies, settings: Settings, deadline: fl
 
             return DatabaseSystem(name, found, secret or "", policies.systems.pulling, deadline)
         case policy.Inbox():
-            from orchestration.systems.inbox import InboxSystem
+            from orchestration.systems.inbox.system import InboxSystem
 
             return InboxSystem(name, found, secret or "", calling, deadline)
         case policy.Bucket():
-            from orchestration.systems.bucket import BucketSystem
+            from orchestration.systems.bucket.system import BucketSystem
 
             return BucketSystem(name, found, secret, calling, deadline)
     raise AssertionError(f"no code for {type(found).__name__}")
