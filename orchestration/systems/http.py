@@ -30,7 +30,7 @@ from orchestration.sources.errors import SourceError
 _MOST_JSON_BYTES = 200_000_000
 _LONGEST_TOLD = 200
 _MARKUP = re.compile(r"<[^>]*>")
-_UNAUTHORISED = 401
+_UNAUTHORISED, _TOO_MANY = 401, 429
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MINUTE = 60.0
 _NEVER_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -239,6 +239,11 @@ class Api:
             self._recent.popleft()
         self._recent.append(self.clock())
 
+    def _rest_of_minute(self, status: int) -> float | None:
+        """A limit by the minute is over in a minute, also where the refusal doesn't say so."""
+        is_paced = self.pace is not None and status == _TOO_MANY
+        return min(_MINUTE, float(self.calling.longest_wait_seconds)) if is_paced else None
+
     def _wait(self, failed: _Again, wait: float) -> None:
         longest = float(self.calling.longest_wait_seconds)
         asked = failed.asked_wait or 0.0
@@ -310,7 +315,7 @@ class Api:
             return _Again(told, renew=True)
         if status in _LATER:
             told.wait_seconds = wait_seconds(answer.headers.get("retry-after"))
-            return _Again(told, told.wait_seconds)
+            return _Again(told, told.wait_seconds or self._rest_of_minute(status))
         return told
 
 

@@ -11,7 +11,6 @@ from orchestration.policy.systems import Calling, Zendesk
 from orchestration.systems.http import Api, ApiError
 
 _SIGNED_OUT, _FORBIDDEN = 401, 403
-_MINUTE = 60
 # Of errors about a page that comes again.
 AGAIN = {
     "expected": "a cursor that moves on",
@@ -39,12 +38,12 @@ def open_api(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Api:
-    """An account's API. `pace`: calls in a minute, at most; then a refusal is waited out for a minute at least."""
+    """An account's API. `pace`: calls in a minute, at most."""
     header = sign(policy, secret)
     return Api(
         name,
         policy.url,
-        _patient(calling) if pace else calling,
+        calling,
         authorise=lambda _: header,
         judge=lambda status, body: _judged(name, policy, status, body),
         # A token doesn't run out: asking for a new one mends nothing.
@@ -81,14 +80,6 @@ def pages_of(
         if not after or after in seen:
             raise api.error("the list names a page that was read already as the next one.", path, **AGAIN)
         seen.add(after)
-
-
-def _patient(calling: Calling) -> Calling:
-    """Waits that last a minute together: the exports' limit is by the minute, and 429 may come without Retry-After."""
-    shares = sum(calling.wait_factor**number for number in range(max(1, calling.attempts - 1)))
-    first = max(calling.first_wait_seconds, -(-_MINUTE // shares))
-    longest = max(calling.longest_wait_seconds, first)
-    return calling.model_copy(update={"first_wait_seconds": first, "longest_wait_seconds": longest})
 
 
 def _judged(name: str, policy: Zendesk, status: int, body: Any) -> ApiError | None:
