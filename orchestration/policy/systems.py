@@ -274,6 +274,8 @@ class Systems(PolicyFile):
             yield Finding((source.asks or "system",), source.asks or "nothing that is asked for", f"{told}, for {kind}")
         elif source.asks == "object" and isinstance(system, Zendesk) and source.object != "ticket":
             yield Finding(("object",), shown(source.object), "ticket: nothing else is read from Zendesk")
+        elif source.where and isinstance(system, Zendesk):
+            yield Finding(("where",), shown(source.where), "no condition: Zendesk's export has none")
 
     def domain_findings(self, sources: Sources) -> Iterator[Finding]:
         """Domains that come from a source which doesn't have them."""

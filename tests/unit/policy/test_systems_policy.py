@@ -77,6 +77,8 @@ TOGETHER = [
      "object or report"),
     ("sql of a CRM", "salesforce", "system: crm, sql: select 1", "sources[0].sql", "sql", "object or report"),
     ("other object of a desk", "zendesk", "system: desk, object: user", "sources[0].object", '"user"', "ticket"),
+    ("a condition of Zendesk", "zendesk", "system: desk, object: ticket, where: x", "sources[0].where", '"x"',
+     "no condition"),
 ]  # fmt: skip
 
 WITH_SYSTEM = [
