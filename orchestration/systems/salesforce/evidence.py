@@ -7,10 +7,11 @@ written, so that a file that comes or goes changes the row though the record doe
 How links are asked for depends on a right:
 
 - With "Query All Files" they are asked for like any object, what changed since last time.
-- Without it the org answers only for given ids. A whole pull asks for the links of every record or of every document,
-  whichever are fewer; others for those of documents that changed, and of records that changed. Then a file that is old
-  already and is attached to a record that doesn't change is noticed only by the next whole pull (`whole_every_days`),
-  as is a link that is taken away while file and record stay. Files that the user may not see are never noticed.
+- Without it the org answers only for given ids. A whole pull asks for the links of every record, or, where there are
+  very many, of every document if those are fewer; others for those of documents that changed, and of records that
+  changed. Then a file that is old already and is attached to a record that doesn't change is noticed only by the next
+  whole pull (`whole_every_days`), as is a link that is taken away while file and record stay. Files that the user may
+  not see are never noticed; by documents, fewer are seen than by records.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from orchestration.systems.store import Journal, RecordStore
 DOCUMENT, LINK, ATTACHMENT = "ContentDocument", "ContentDocumentLink", "Attachment"
 OBJECTS = (DOCUMENT, LINK, ATTACHMENT)
 _COLUMNS = ("record_id", "document_id")
+# So many records are asked for one by one, some 250 calls, even where there are fewer documents.
+_RECORDS_BY_ID = 100_000
 # As many ids as fit into an address of 16,384 bytes, with room.
 _IDS_A_CALL = 400
 _RESTRICTED = "MALFORMED_QUERY"
@@ -123,7 +126,7 @@ class Evidence:
     ) -> None:
         documents = self._ids(journal.pages_of("documents"), self._fields("documents"))
         changed = self._ids(records, fields)
-        if everything and whole and len(changed) <= len(documents):
+        if everything and whole and len(changed) <= max(len(documents), _RECORDS_BY_ID):
             self._ask("LinkedEntityId", changed, journal)
             return
         self._ask("ContentDocumentId", documents, journal)

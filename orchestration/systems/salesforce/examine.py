@@ -9,10 +9,12 @@ from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Found
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import evidence, rows
-from orchestration.systems.salesforce.describe import Describe
+from orchestration.systems.salesforce.describe import Asked, Describe
+from orchestration.systems.salesforce.read import Query
 from orchestration.systems.salesforce.reports import Report
 from orchestration.systems.salesforce.session import Session
 
+_REFUSED = 400
 _LOOK = "look at the org's setup"
 
 
@@ -72,9 +74,22 @@ def _object(session: Session, describe: Describe, source: Source) -> Iterator[Fo
     if asked is None:
         return
     if not problems:
-        yield Found(what, f"{asked.object.name} and {len(rows.fields_of(asked)):,} fields can be read")
+        yield _tried(session, source, asked, what)
     if asked.has_evidence:
         yield from _evidence(session, describe, f"evidence of {source.name}")
+
+
+def _tried(session: Session, source: Source, asked: Asked, what: str) -> Found:
+    """Whether the condition can be run too."""
+    fields = rows.fields_of(asked)
+    query = Query(asked.object, fields, (source.where,) if source.where else ())
+    try:
+        session.get(session.path("query"), params={"q": f"{query.text(ordered=False)} LIMIT 1"})
+    except ApiError as error:
+        if error.status != _REFUSED:
+            raise
+        return _failed(what, error)
+    return Found(what, f"{asked.object.name} and {len(fields):,} fields can be read")
 
 
 def _evidence(session: Session, describe: Describe, what: str) -> Iterator[Found]:

@@ -117,20 +117,22 @@ def test_the_right_that_is_granted_later_reads_all_links(org: Org) -> None:
     assert task in filed(org)
 
 
-def test_many_documents_are_asked_for_some_at_a_time(org: Org) -> None:
+@pytest.mark.parametrize("by_id", [100_000, 10])
+def test_many_ids_are_asked_for_some_at_a_time(org: Org, monkeypatch: pytest.MonkeyPatch, by_id: int) -> None:
+    monkeypatch.setattr("orchestration.systems.salesforce.evidence._RECORDS_BY_ID", by_id)
     company = org.simulator.company
     tasks = [row["activity_id"] for row in org.tasks()]
-    for number in range(900):
+    for number in range(450):
         attach(org, tasks[number % 10])
-    # Few tasks: their links are asked for. Many: the documents lead there.
+    for _ in range(500):
+        company.add("Task", Subject="One more")
     org.pull()
     assert org.rows() == org.tasks()
-    few = org.calls(LINKS)
-    for _ in range(1000):
-        company.add("Task", Subject="One more")
-    org.pull(whole=True)
-    assert org.rows() == org.tasks()
-    assert org.calls(LINKS) - few >= 3
+    asked = [
+        str(call.query["q"]) for call in org.simulator.called(LINKS) if "FROM ContentDocumentLink" in call.query["q"]
+    ]
+    assert len(asked) == 2
+    assert all(("LinkedEntityId IN" if by_id > 10 else "ContentDocumentId IN") in text for text in asked)
 
 
 def test_a_pull_that_breaks_off_among_links_goes_on(org: Org) -> None:

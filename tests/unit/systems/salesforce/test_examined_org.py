@@ -47,6 +47,12 @@ def test_every_field_that_is_missing_is_told(org: Org) -> None:
     assert all(one.mend for one in found)
 
 
+def test_a_condition_that_can_t_be_run_is_told(org: Org) -> None:
+    source = ACCOUNTS.model_copy(update={"where": "Tyype = 'Customer'"})
+    (found,) = [one for one in org.examine(source) if not one.is_ok]
+    assert "No such column 'Tyype'" in found.words
+
+
 def test_objects_and_rights_that_are_missing_are_told(org: Org) -> None:
     org.crm.forbid("Account")
     found = org.examine(TASKS, ACCOUNTS)
