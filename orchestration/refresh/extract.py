@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,19 @@ class _Place:
     is_pulled: bool = False
 
 
-def extract(run: Run, stream: str) -> StreamExtraction:
+def extract(run: Run, stream: str, extracted_at: datetime | None = None) -> StreamExtraction:
     """Land what the drop folder holds of `stream`, what was pulled of it and what was done in this home.
 
     A source that can't be read is reported in the result, not raised: what it costs is decided when the stream is
     checked, since an earlier extraction may still serve. What a run can't do without is for the caller to raise.
+    `extracted_at`: when it is read, now when left out.
     """
     with run.timed(f"extract/{stream}"):
         zone, outcomes = LandingZone(run.settings.landing_path), []
         unread = [problem] if STREAMS[stream].from_ledger and (problem := _export(run, stream)) else []
         for place in _places(run, stream, zone):
             try:
-                outcomes += _read(run, stream, place, zone)
+                outcomes += _read(run, stream, place, zone, extracted_at)
             except SourceError as error:
                 unread.append(str(error))
         unpulled = list(problems_of(run, stream))
@@ -81,7 +83,9 @@ def extract(run: Run, stream: str) -> StreamExtraction:
     return result
 
 
-def _read(run: Run, stream: str, place: _Place, zone: LandingZone) -> tuple[ExtractionOutcome, ...]:
+def _read(
+    run: Run, stream: str, place: _Place, zone: LandingZone, extracted_at: datetime | None
+) -> tuple[ExtractionOutcome, ...]:
     return extract_stream(
         stream,
         place.folder,
@@ -92,6 +96,7 @@ def _read(run: Run, stream: str, place: _Place, zone: LandingZone) -> tuple[Extr
         sources=place.sources,
         passed_over=place.passed_over,
         only_declared=place.is_pulled,
+        extracted_at=extracted_at,
     )
 
 

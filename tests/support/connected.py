@@ -146,4 +146,4 @@ def refresh_sources(
     for system in run.policies.systems.by_name:
         pull(run, system, force=force, now=lambda: moment)
     streams = {source.stream for source in run.policies.sources.sources}
-    return {stream: extract(run, stream) for stream in sorted(streams)}
+    return {stream: extract(run, stream, moment) for stream in sorted(streams)}

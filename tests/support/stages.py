@@ -7,6 +7,7 @@ a tenth of the time of a whole refresh, so a test can have many.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -33,12 +34,15 @@ class Made:
         return rows_of(self.con, query)
 
 
-def make(run: Run) -> Made:
-    """Extract, check, freeze and model; raises AssertionError where a stage that a run can't do without fails."""
+def make(run: Run, now: datetime | None = None) -> Made:
+    """Pull, extract, check, freeze and model; AssertionError where a stage that a run can't do without fails.
+
+    `now`: when sources are asked and read; aware, the machine's time when left out.
+    """
     for system in run.policies.systems.by_name:
-        pull(run, system)
+        pull(run, system, now=lambda: now or datetime.now(UTC))
     for stream in STREAMS:
-        extract(run, stream)
+        assert not extract(run, stream, now).stops, stream
     checks = check(run)
     assert not checks.blocked, checks.blocked
     freeze(run)
