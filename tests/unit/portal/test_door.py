@@ -204,7 +204,7 @@ def test_a_call_is_taken_at_its_time_only(settings: Settings, door: str, path: s
     assert {answer(-297).status_code, answer(297).status_code} <= {200, 202}
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2026-06-30T09:00:00+99:00", "12345678901234567890"])
+@pytest.mark.parametrize("time", ["", "9" * 400, "yesterday", "2026-06-30T09:00:00+99:00", "12345678901234567890"])
 def test_a_time_that_is_none_is_told(door: str, time: str) -> None:
     call = desk_call()
     headers = call.headers | {STAMP: time, "X-Zendesk-Webhook-Signature": _signature(time, call.body)}
@@ -278,6 +278,7 @@ SHAPES: dict[str, tuple[str, Any, str]] = {
     "an event of something else": (DESK, ticket_event(7, at=NOW) | {"subject": "zen:user:7"}, "neither a ticket"),
     "no id of a call": (ORG, account(id=None), "has no id"),
     "an id that is no text": (ORG, account(id={"a": 1}), "no text"),
+    "an id that is true": (ORG, account(id=True), "no text"),
     "an id beyond all measure": (ORG, account(id="x" * 201), "at most 200"),
     "an id with a line break": (ORG, account(id="a\nb"), "no text"),
     "half a character": (ORG, b'{"id": "\\ud800", "record_id": "%s"}' % ACCOUNT.encode(), "no text"),

@@ -54,6 +54,13 @@ def test_no_key_signs_nothing() -> None:
         check_signature(SALESFORCE, headers, b"{}", b"")
 
 
+@pytest.mark.parametrize("time", ["", "-5", "٣", "1e9", "9" * 400, "9" * 5000])
+def test_only_whole_seconds_are_a_time(time: str) -> None:
+    signed = check_signature(SALESFORCE, {SIGNATURE: sign(KEY, time, b"{}"), TIMESTAMP: time}, b"{}", KEY)
+    with pytest.raises(TooOldError, match="isn't a time as it should be"):
+        check_age(SALESFORCE, signed, 1_616_648_967, 300)
+
+
 @pytest.mark.parametrize(
     ("changed_by", "is_ours"),
     [

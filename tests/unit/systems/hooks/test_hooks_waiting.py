@@ -92,9 +92,9 @@ def test_a_call_waits_until_its_system_can_tell(store: Store) -> None:
 
 
 def test_a_pull_answers_what_came_before_it_began(store: Store) -> None:
+    came(store, "t1", system="desk", kind="zendesk")
     came(store, "c1")
     came(store, "c2")
-    came(store, "t1", system="desk", kind="zendesk")
     up_to = newest(store, "org", NOW)
     came(store, "c3")
     assert take(store, "org", up_to, "run-1") == 2
