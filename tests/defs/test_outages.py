@@ -1,8 +1,8 @@
 """A connected system is down for a day, three days, a week: what that costs, by the ages of spec 10, and no more.
 
 One home is connected to a CRM and a support desk, both simulated, and was refreshed while both were up. Copies of it
-are refreshed on later days while systems don't answer. Rows are compared with a copy on the same day for which both were
-up: what an outage doesn't touch must be the same.
+are refreshed on later days while systems don't answer. Rows are compared with a copy on the same day for which both
+were up: what an outage doesn't touch must be the same.
 """
 
 from __future__ import annotations
