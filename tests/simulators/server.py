@@ -322,7 +322,7 @@ def command(simulator: Simulator, wanted: dict[str, Any]) -> Any:
     """
     company, name = simulator.company, next(iter(wanted))
     commands: dict[str, Callable[[], Any]] = {
-        "fault": lambda: simulator.faults.add(wanted.pop("fault"), **wanted),
+        "fault": lambda: _add_fault(simulator, **wanted),
         "clear": simulator.faults.clear,
         "add": lambda: company.add(wanted["add"], **wanted["fields"]),
         "change": lambda: company.change(wanted["change"], wanted["key"], **wanted["fields"]),
@@ -335,6 +335,10 @@ def command(simulator: Simulator, wanted: dict[str, Any]) -> Any:
     if name not in commands:
         raise ValueError(f"unknown command {wanted}")
     return commands[name]()
+
+
+def _add_fault(simulator: Simulator, fault: str, **words: Any) -> None:
+    simulator.faults.add(fault, **words)
 
 
 def _set(simulator: Simulator, path: str, value: Any) -> None:

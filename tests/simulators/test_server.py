@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
@@ -87,6 +88,10 @@ def test_the_program_says_where_it_is_takes_commands_and_ends_with_its_input(pro
     assert _command(program, written=True) == {"done": []}
     assert _command(program, set="salesforce.page_rows", value=5) == {"done": None}
     assert "AttributeError" in _command(program, set="salesforce.nothing", value=5)["error"]
+    assert _command(program, advance=120) == {"done": None}
+    ahead = parsedate_to_datetime(httpx.get(f"{told['url']}/services/data").headers["Date"]).timestamp()
+    assert 100 < ahead - time.time() < 121
+    assert "unknown command" in _command(program, unheard=1)["error"]
     assert _command(program, fault="status", status=418, body="") == {"done": None}
     assert httpx.get(f"{told['url']}/services/data").status_code == 418
     assert _command(program, clear=True) == {"done": None}
