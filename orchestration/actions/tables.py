@@ -232,7 +232,7 @@ write_queue = Table(
     Column("called_at", DateTime),
     Column("problem", Text),
     Column("first_wanted_at", DateTime, nullable=False),
-    Index("write_queue_status", "target", "status", "next_attempt_at"),
+    Index("write_queue_order", "target", "status", "first_wanted_at", "record_id"),
 )
 
 APPEND_ONLY = (transitions, alert_entries)

@@ -264,6 +264,19 @@ def test_an_outage_ends_the_round_and_costs_no_attempt(
     assert counts(send(policies)) == (4, 4, 0, 0)
 
 
+def test_failures_between_calls_that_succeed_do_not_add_up(
+    lite: Store, signed_in: Simulator, send: Callable[..., Sent]
+) -> None:
+    policies = rules(signed_in, write_back={"rows_a_call": 1})
+    take_in(lite, policies, *(account(one) for one in ids(signed_in)))
+    for after in (0, 2, 4):
+        signed_in.faults.add("html_503", when=CALL, after=after)
+    slept: list[float] = []
+    sent = send(policies, sleep=slept.append)
+    assert (sent.accepted, sent.stopped) == (4, None)
+    assert set(slept) == {1}
+
+
 def test_a_system_that_asks_for_more_than_policy_gives_is_left_alone(
     lite: Store, signed_in: Simulator, send: Callable[..., Sent]
 ) -> None:

@@ -30,4 +30,4 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text),
         sa.Column("first_wanted_at", sa.DateTime, nullable=False),
     )
-    op.create_index("write_queue_status", "write_queue", ["target", "status", "next_attempt_at"])
+    op.create_index("write_queue_order", "write_queue", ["target", "status", "first_wanted_at", "record_id"])
