@@ -253,11 +253,6 @@ def _limits(self: Salesforce, request: Request, version: str) -> Answer:
     )
 
 
-@ROUTES.add("GET", "/services/oauth2/userinfo")
-def _user(self: Salesforce, request: Request) -> Answer:
-    return reply({"preferred_username": self.username, "organization_id": "00D5g000000abcdEAA"})
-
-
 # --- Queries.
 
 

@@ -316,6 +316,7 @@ def command(simulator: Simulator, wanted: dict[str, Any]) -> Any:
     {"add": "Task", "fields": {…}}                                      enter a record; its id
     {"change": "Account", "key": …, "fields": {…}}, {"delete": …, "key": …}
     {"set": "salesforce.page_rows", "value": 5}                         any switch
+    {"touch": 1000}                                                     change so many of the mass of tasks
     {"advance": 120}                                                    move the clock on, in seconds
     {"calls": "GET *"}                                                  how many calls matched
     {"written": true}                                                   what was written
@@ -328,6 +329,7 @@ def command(simulator: Simulator, wanted: dict[str, Any]) -> Any:
         "change": lambda: company.change(wanted["change"], wanted["key"], **wanted["fields"]),
         "delete": lambda: company.delete(wanted["delete"], wanted["key"]),
         "set": lambda: _set(simulator, wanted["set"], wanted["value"]),
+        "touch": lambda: simulator.salesforce.jobs.mass.touch(wanted["touch"]),
         "advance": lambda: company.clock.advance(wanted["advance"]),
         "calls": lambda: len(simulator.called(wanted["calls"])),
         "written": lambda: [vars(one) for one in simulator.written],

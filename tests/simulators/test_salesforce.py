@@ -260,6 +260,7 @@ def test_versions_are_told_and_others_are_not_there(crm):
     versions = [one["version"] for one in crm.http.get("/services/data/").json()]
 
     assert "60.0" in versions
+    assert crm.http.get(V).json()["queryAll"] == f"{V}/queryAll"
     assert error_of(crm.http.get("/services/data/v12.0/limits")) == (404, "NOT_FOUND")
     assert error_of(crm.http.get(f"{V}/nothing")) == (404, "NOT_FOUND")
 

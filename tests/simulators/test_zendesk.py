@@ -146,7 +146,9 @@ def test_organizations_are_listed_by_cursor_and_by_number(company, desk):
     numbered = desk.get("/organizations.json", params={"per_page": 15}).json()
     rest = desk.get(numbered["next_page"]).json()
 
+    since = desk.get("/incremental/organizations.json", params={"start_time": 0}).json()
     assert [one["id"] for one in rows] == list(company.tables["organization"])
+    assert (len(since["organizations"]), since["end_of_stream"]) == (21, True)
     assert {len(one["external_id"] or "") for one in rows} == {18, 15, 0, 3}
     assert [one["id"] for one in numbered["organizations"] + rest["organizations"]] == [one["id"] for one in rows]
     assert rest["next_page"] is None
