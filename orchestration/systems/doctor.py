@@ -15,6 +15,7 @@ from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Found
 from orchestration.systems.build import build_system
+from orchestration.systems.outward import examine_writing
 from orchestration.systems.pull import sources_of
 
 THIS_MACHINE = "this machine"
@@ -47,6 +48,7 @@ def examine_system(name: str, settings: Settings, policies: Policies) -> Iterato
         yield Found("sources", "no source of sources.yaml names it, so nothing is read from it")
     try:
         yield from system.examine(sources)
+        yield from examine_writing(name, settings, policies)
     except SourceError as error:
         yield Found(error.place or "answer", error.message, mend=error.action or error.expected or "look at the system")
     finally:

@@ -27,6 +27,8 @@ _FITTING: Mapping[Kind, frozenset[str]] = {
     "date": frozenset({"date"}),
     "boolean": frozenset({"boolean"}),
 }
+# What a task gets beside its key, where the message has it.
+TASK_FIELDS = ("WhatId", "Subject", "Description", "ActivityDate", "Status", "Priority", "OwnerId")
 _CUT = "…"
 _LONGEST_WORDS = 500
 _RIGHTS = "the user's permission set lets it be edited"
@@ -56,8 +58,7 @@ class Writer:
 
     def fields(self, target: Target) -> Mapping[str, Writable]:
         """The fields of a target as the org has them. Raises SourceError for all that can't be written there."""
-        told = self._get(f"sobjects/{target.object}/describe").get("fields") or ()
-        known = {str(one.get("name", "")).lower(): one for one in told}
+        known = self._described(target.object)
         problems: list[str] = []
         found: dict[str, Writable] = {}
         for name, column in target.fields.items():
@@ -71,14 +72,20 @@ class Writer:
         if target.external_id != RECORD_ID and (key is None or not key.get("externalId")):
             problems.append(f"{target.object}.{target.external_id} is no external id, or the user may not see it")
         if problems:
-            raise SourceError(
-                f"{'; '.join(problems)}.",
-                file=self.session.name,
-                place=target.object,
-                expected=f"fields that are there, fit their column, and that {_RIGHTS}",
-                action="mend the fields of policies/write_back.yaml, or the permission set; nothing is lost",
-            )
+            raise self._unfit(target.object, problems, "fields of policies/write_back.yaml")
         return found
+
+    def try_tasks(self, key_field: str) -> None:
+        """See that tasks with a key can be made and found again. Raises SourceError for what stands against it."""
+        known, problems = self._described("Task"), []
+        for name in (key_field, *TASK_FIELDS):
+            field = known.get(name.lower())
+            if field is None or not field.get("createable"):
+                problems.append(f"Task.{name} isn't there, or can't be set by this user")
+        if not known.get(key_field.lower(), {}).get("filterable", True):
+            problems.append(f"Task.{key_field} can't be asked for; a text field can")
+        if problems:
+            raise self._unfit("Task", problems, "key_field of policies/systems.yaml")
 
     def update(
         self, target: Target, fields: Mapping[str, Writable], rows: Sequence[tuple[str, Mapping[str, Any]]]
@@ -122,6 +129,19 @@ class Writer:
     def close(self) -> None:
         """Let go of connections."""
         self.session.close()
+
+    def _described(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        told = self._get(f"sobjects/{name}/describe").get("fields") or ()
+        return {str(one.get("name", "")).lower(): one for one in told}
+
+    def _unfit(self, name: str, problems: Sequence[str], where: str) -> SourceError:
+        return SourceError(
+            f"{'; '.join(problems)}.",
+            file=self.session.name,
+            place=name,
+            expected=f"fields that are there, fit their column, and that {_RIGHTS}",
+            action=f"mend the {where}, or the permission set; nothing is lost",
+        )
 
     def _get(self, rest: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         answer = self.session.api.json("GET", self.session.path(rest), params=params)

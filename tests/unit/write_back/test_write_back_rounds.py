@@ -28,6 +28,7 @@ from orchestration.policy.sources import Source
 from orchestration.policy.write_back import Target
 from orchestration.settings import Settings
 from orchestration.systems.build import build_desk, build_writer
+from orchestration.systems.outward import examine_writing
 from orchestration.systems.pull import pull_system
 from orchestration.write_back.round import Report, Round
 from tests.simulators.server import Simulator
@@ -253,6 +254,33 @@ def test_the_commands_write_show_and_retry(settings: Settings, signed_in: Simula
     assert score(signed_in, one) == 50.0
     assert "nothing would be written" in run("--dry-run")
     assert "2 changed, 2 accepted" in run("--whole")
+
+
+# What `doctor` says of it
+
+
+def told_by_doctor(settings: Settings, made: Policies) -> list[tuple[str, str, bool]]:
+    return [(one.what, one.words, one.is_ok) for one in examine_writing("crm", settings, made)]
+
+
+def test_doctor_tries_what_is_written_to(settings: Settings, signed_in: Simulator) -> None:
+    crm = {"kind": "salesforce", "system": "crm", "score_field": "Health_Score__c"}
+    made = rules(signed_in, connectors={"connectors": {"tasks": crm}})
+    assert told_by_doctor(settings, made) == [
+        ("target accounts", "4 fields of Account can be edited", True),
+        ("connector tasks", "tasks can be made and found again", True),
+        ("connector tasks", "Account.Health_Score__c can be edited", True),
+    ]
+    assert signed_in.written == []
+    signed_in.salesforce.hide("Account", "Health_Score__c")
+    signed_in.salesforce.hide("Task", "Account_Health_Key__c")
+    gone = "Account has no field Health_Score__c, or the user may not see it (did you mean Health_Status__c?)."
+    assert [(what, words, ok) for what, words, ok in told_by_doctor(settings, made) if not ok] == [
+        ("target accounts", gone, False),
+        ("connector tasks", "Task.Account_Health_Key__c isn't there, or can't be set by this user.", False),
+        ("connector tasks", gone, False),
+    ]
+    assert told_by_doctor(settings, policies()) == []
 
 
 # The asset
