@@ -124,8 +124,8 @@ class Evidence:
     def _fetch_links(
         self, journal: Journal, records: Sequence[Path], fields: Sequence[Field], *, whole: bool, everything: bool
     ) -> None:
-        documents = self._ids(journal.pages_of("documents"), self._fields("documents"))
-        changed = self._ids(records, fields)
+        documents = pages.keys(journal.pages_of("documents"), self._fields("documents"))
+        changed = pages.keys(records, fields)
         if everything and whole and len(changed) <= max(len(documents), _RECORDS_BY_ID):
             self._ask("LinkedEntityId", changed, journal)
             return
@@ -185,14 +185,6 @@ class Evidence:
         names = dict.fromkeys(name for name in ("Id", STAMP, "IsDeleted", record, document) if name)
         found = self._object(kind)
         return tuple(self.describe.field(found, name) for name in names)
-
-    def _ids(self, paths: Sequence[Path], fields: Sequence[Field]) -> list[str]:
-        if not paths:
-            return []
-        with pages.connect() as con:
-            cells = pages.cells(paths, fields)
-            found = con.execute(compose("SELECT DISTINCT f0 FROM ({cells}) ORDER BY f0", cells=cells)).fetchall()
-        return [str(row[0]) for row in found]
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

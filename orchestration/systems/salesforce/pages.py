@@ -98,12 +98,20 @@ def cell(fields: Sequence[Field], field: Field) -> Sql:
     return _cell(fields.index(field))
 
 
-def count(pages: Sequence[Path], fields: Sequence[Field], *, distinct: bool = False) -> int:
-    """How many records the pages hold; `distinct`: by the first field. Raises duckdb.Error for broken pages."""
-    what = compose("count(DISTINCT {key})", key=_cell(0)) if distinct else Sql("count(*)")
+def count(pages: Sequence[Path], fields: Sequence[Field]) -> int:
+    """How many records the pages hold. Raises duckdb.Error for broken pages."""
     with connect() as con:
-        found = con.execute(compose("SELECT {what} FROM ({raw})", what=what, raw=raw_cells(pages, fields))).fetchall()
+        found = con.execute(compose("SELECT count(*) FROM ({raw})", raw=raw_cells(pages, fields))).fetchall()
     return int(found[0][0])
+
+
+def keys(pages: Sequence[Path], fields: Sequence[Field]) -> list[str]:
+    """The ids of the records that the pages hold, the first of the fields, each once and in order."""
+    if not pages:
+        return []
+    with connect() as con:
+        select = compose("SELECT DISTINCT f0 FROM ({raw}) ORDER BY f0", raw=raw_cells(pages, fields))
+        return [str(key) for (key,) in con.execute(select).fetchall()]
 
 
 def write_lines(page: Path, records: Sequence[Any]) -> None:

@@ -176,11 +176,15 @@ class Reader:
 
     def _page_on(self, query: Query, part: Part) -> None:
         """Pages of the REST API until the last."""
-        following = part.at.get("next")
+        following, keys = part.at.get("next"), set(pages.keys(part.pages, query.fields))
         first = (following, None) if following else (self._path, {"q": query.text(ordered=True)})
         for page in self._each_page(*first):
-            part.add_records(page.records, next=page.following, done=page.following is None, total=page.total)
-        self._check(query, part)
+            keys.update(record["Id"] for record in page.records)
+            # Fewer than it said can't be told from records that are gone; some may have come twice.
+            if page.following is None and len(keys) < page.total:
+                said, name = page.total, query.object.name
+                raise self._anew(f"it said {said:,} records of {name} and gave {len(keys):,}.", self._path)
+            part.add_records(page.records, next=page.following, done=page.following is None)
 
     def _each_page(self, url: str, params: Mapping[str, str] | None) -> Iterator[_Page]:
         seen: set[str] = set()
@@ -209,13 +213,6 @@ class Reader:
             if code_of(error) in _CURSOR_GONE:
                 raise self._anew("the cursor of a query is no more.", url) from None
             raise
-
-    def _check(self, query: Query, part: Part) -> None:
-        """Whether as many records came as the answer said; fewer can't be told from records that are gone."""
-        found = pages.count(part.pages, query.fields, distinct=True)
-        if found < part.at["total"]:
-            said = part.at["total"]
-            raise self._anew(f"it said {said:,} records of {query.object.name} and gave {found:,}.", self._path)
 
     @property
     def _path(self) -> str:
