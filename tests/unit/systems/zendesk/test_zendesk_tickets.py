@@ -230,7 +230,8 @@ def test_an_older_version_that_comes_later_changes_nothing(desk: Any) -> None:
     desk.pull()
     newest = (desk.folder / "tickets.csv").read_bytes()
     # A page that a replica behind the others gave.
-    page(desk, {"id": 1, "generated_timestamp": changed, "updated_at": "2026-01-01T00:00:00Z", "priority": "low"})
+    updated_at = stamp(desk.company.get("ticket", 1)["updated_at"])
+    page(desk, {"id": 1, "generated_timestamp": changed, "updated_at": updated_at, "priority": "low"})
     assert desk.pull().rows == 1
     assert (desk.folder / "tickets.csv").read_bytes() == newest
 
@@ -390,6 +391,8 @@ def test_a_cursor_that_ends_while_it_is_used_means_everything_once_more(desk: An
     desk.faults.add("status", EXPORT, after=2, **gone)
     assert desk.pull().notes
     assert same(desk)
+    asked = [call.query.get("start_time") for call in desk.simulator.called(EXPORT)]
+    assert asked == ["0", None, None, "0", None, None, None]
     desk.faults.add("status", EXPORT, times=None, **gone)
     with pytest.raises(ApiError, match="it answered 422"):
         desk.pull()
