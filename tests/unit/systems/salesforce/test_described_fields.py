@@ -84,8 +84,6 @@ def test_a_type_that_changed_is_noticed(org: Org) -> None:
 
 
 def test_an_enum_from_a_boolean_needs_a_value_map(org: Org) -> None:
-    org.pull(TASKS)
-    org.simulator.calls.clear()
     error = refused(org, TASKS.model_copy(update={"value_maps": {}}))
     assert error.place == "status, Task.IsClosed"
 

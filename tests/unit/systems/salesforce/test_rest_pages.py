@@ -43,38 +43,38 @@ def test_cells_are_written_in_one_way(org: Org) -> None:
 
 
 def test_an_increment_asks_only_for_what_changed(org: Org) -> None:
-    org.pull()
+    org.pull(PLAIN)
     company = org.simulator.company
     org.later(hours=2)
     new = company.add("Task", Subject="New", AccountId=company.rows("Account")[0]["Id"])
     changed, deleted = (one["Id"] for one in company.rows("Task")[:2])
     company.change("Task", changed, Subject="Changed")
     company.delete("Task", deleted)
-    pulled = org.pull()
+    pulled = org.pull(PLAIN)
     assert not pulled.whole
     assert pulled.rows <= 5
-    assert org.rows() == org.tasks()
+    assert org.rows() == plain(org.tasks())
     assert {"New", "Changed"} <= {row["subject"] for row in org.rows()}
     assert deleted not in {row["activity_id"] for row in org.rows()}
     assert new in {row["activity_id"] for row in org.rows()}
 
 
 def test_nothing_new_writes_the_same_file(org: Org) -> None:
-    org.pull()
+    org.pull(PLAIN)
     before = org.file().read_bytes()
     org.later(hours=3)
-    org.pull()
+    org.pull(PLAIN)
     assert org.file().read_bytes() == before
 
 
 def test_a_row_that_commits_late_with_an_old_stamp_is_seen(org: Org) -> None:
     company = org.simulator.company
     newest = company.add("Task", Subject="Newest")
-    org.pull()
+    org.pull(PLAIN)
     late = company.get("Task", newest)["SystemModstamp"] - timedelta(minutes=50)
     company.add("Task", at=late, Subject="Late")
-    org.pull()
-    assert org.rows() == org.tasks()
+    org.pull(PLAIN)
+    assert org.rows() == plain(org.tasks())
 
 
 def test_what_changes_while_pages_are_read_is_seen_next_time(org: Org) -> None:
@@ -91,9 +91,9 @@ def test_what_changes_while_pages_are_read_is_seen_next_time(org: Org) -> None:
         company.change("Task", last, Subject="Read after it was changed")
 
     org.simulator.faults.add("meanwhile", PAGES, after=3, do=meanwhile)
-    org.pull()
-    org.pull()
-    assert org.rows() == org.tasks()
+    org.pull(PLAIN)
+    org.pull(PLAIN)
+    assert org.rows() == plain(org.tasks())
 
 
 @pytest.mark.parametrize(

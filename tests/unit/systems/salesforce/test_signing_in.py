@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.sources.errors import SourceError
 from orchestration.systems.http import ApiError
-from tests.support.salesforce import Org
+from tests.support.salesforce import ACCOUNTS, Org
 
 
 def refused(org: Org, **settings: str) -> ApiError:
@@ -25,13 +25,13 @@ def jwt(org: Org, **settings: str) -> dict[str, str]:
 
 
 def test_by_client_credentials(org: Org) -> None:
-    org.pull()
+    org.pull(ACCOUNTS)
     assert org.calls("POST */token") == 1
 
 
 def test_by_a_signed_assertion(org: Org) -> None:
-    org.pull(**jwt(org))
-    assert org.rows() == org.tasks()
+    org.pull(ACCOUNTS, **jwt(org))
+    assert len(org.rows(ACCOUNTS)) == 6
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_token_may_go_to_salesforce_itself(org: Org) -> None:
 def test_signing_in_is_tried_again_when_the_org_is_out(org: Org) -> None:
     org.simulator.faults.add("html_503", "POST */token")
     org.simulator.faults.add("reset", "POST */token", after=1)
-    org.pull()
-    assert org.rows() == org.tasks()
+    org.pull(ACCOUNTS)
+    assert len(org.rows(ACCOUNTS)) == 6
     assert org.time.waits == [1, 2]
 
 
