@@ -26,6 +26,7 @@ from orchestration.sources.landing import LandingZone
 from orchestration.sources.settings import ExtractionSettings, FileSource
 from orchestration.sources.streams import STREAMS
 from orchestration.systems.base import DELETED
+from orchestration.systems.inbox.taken import waiting
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,7 @@ def _pulled(source: Source, handed: HandedOn, zone: LandingZone, settings: Extra
         return
     if source.asks == "attachment":
         landed = {one.file for one in zone.extractions(source.stream) if one.source == source.name}
-        *earlier, last = handed.files
-        for path in [*(path for path in earlier if path.name not in landed), last]:
+        for path in waiting(handed.files, landed):
             yield _Place(path.parent, [file_source(source, path=path.name)], settings, is_pulled=True)
         return
     (path,) = handed.files

@@ -49,9 +49,9 @@ class InboxSystem:
 
     def pull(self, source: Source, store: RecordStore, context: Context) -> Pulled:
         """Take what is new; raises SourceError, also where nothing was ever found."""
-        store.folder.mkdir(parents=True, exist_ok=True)
         now = context.now()
         taken = Taken.of(store.folder, self._request(source))
+        taken.reports.mkdir(parents=True, exist_ok=True)
         before = set(taken.attachments)
         oldest = now - timedelta(days=self._policy.since_days)
         found = self._patience.persist(lambda: self._bring(source, taken, oldest))
@@ -165,7 +165,7 @@ class InboxSystem:
             told = f"the mail of {mail.arrived:%Y-%m-%d %H:%M} has {len(parts)} attachments that match"
             taken.note(mail, refused=f"{told}; expected: one, so name it more exactly in the source's attachment")
             return
-        sent, draft = (taken.folder / f"{durable.TEMPORARY_PREFIX}{mail.uid}.{ending}" for ending in ("sent", "csv"))
+        sent, draft = (taken.reports / f"{durable.TEMPORARY_PREFIX}{mail.uid}.{ending}" for ending in ("sent", "csv"))
         try:
             self._download(mail, parts[0], sent)
             sha256 = decode(sent, draft, parts[0].encoding, self._policy.most_bytes)
@@ -197,7 +197,7 @@ class InboxSystem:
         # The report's time is when it came: no news keeps it, the same news once more is newer.
         moment = int(mail.arrived.timestamp()) * 10**9
         os.utime(draft, ns=(moment, moment))
-        durable.move(draft, taken.folder / name)
+        durable.move(draft, taken.reports / name)
         taken.note(mail, sha256=sha256, file=name)
 
     def _nothing_found(self, source: Source, taken: Taken) -> SourceError:

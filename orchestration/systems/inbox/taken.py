@@ -1,11 +1,11 @@
 """What was taken from a mailbox for one source, and what is still to be landed.
 
-    pulled/<system>/<source>/taken.json                        mails looked at, attachments taken or refused
-    pulled/<system>/<source>/20260503T143000Z-3f9a1c22b0de-Activities.csv   each attachment, by arrival and content
+    pulled/<system>/<source>/taken.json     mails looked at, attachments taken or refused
+    pulled/<system>/<source>/reports/20260503T143000Z-3f9a1c22b0de-Activities.csv    each, by arrival and content
 
-A file is there before taken.json names it. Its name is made of what it is, so taking it twice after a kill gives the
-same file, and what has landed is told by name. Of a mail only its numbers, a hash of its Message-ID and the name of its
-attachment are kept.
+A file stays as long as its mail is looked for, the newest for ever, and is there before taken.json names it. Its name
+is made of what it is, so taking it twice after a kill gives the same file, and what has landed is told by name. Of a
+mail only its numbers, a hash of its Message-ID and the name of its attachment are kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orchestration.publishing import durable
 from orchestration.sources.settings import digest
 from orchestration.systems.inbox.answers import Mail, safe_name
 
-_TAKEN = "taken.json"
+_TAKEN, _REPORTS = "taken.json", "reports"
 _SHORT = 12
 _KEPT_LONGER = timedelta(days=2)
 
@@ -64,10 +64,15 @@ class Taken:
         return known if known.request == wanted else cls(folder, wanted)
 
     @property
+    def reports(self) -> Path:
+        """Where the files are."""
+        return self.folder / _REPORTS
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that are there, the one that came last at the end."""
         names = [each.file for each in self._in_order() if each.file]
-        return tuple(path for name in dict.fromkeys(names) if (path := self.folder / name).is_file())
+        return tuple(path for name in dict.fromkeys(names) if (path := self.reports / name).is_file())
 
     @property
     def newest(self) -> str:
@@ -116,14 +121,15 @@ class Taken:
             self.looked_at = set()
 
     def tidy(self, oldest: datetime, found: Collection[int]) -> None:
-        """Forget what is too old to be found again, and remove files that nothing knows."""
-        known = {path.name for path in self.files}
+        """Forget what is too old to be found again, all but the newest file, and remove files that nothing knows."""
+        newest = {path.name for path in self.files[-1:]}
         limit = (oldest.astimezone(UTC) - _KEPT_LONGER).isoformat()
-        self.attachments = [each for each in self.attachments if each.arrived >= limit or each.file in known]
+        self.attachments = [each for each in self.attachments if each.arrived >= limit or each.file in newest]
         self.looked_at &= set(found)
         self.done([])
-        for path in self.folder.iterdir():
-            if path.is_file() and path.name != _TAKEN and path.name not in known:
+        known = {path.name for path in self.files}
+        for path in self.reports.iterdir():
+            if path.name not in known:
                 path.unlink()
 
     def _in_order(self) -> list[Attachment]:
@@ -144,16 +150,10 @@ def waiting(files: Sequence[Path], landed: Collection[str]) -> tuple[Path, ...]:
     """Of the files of a pull those that are to be read, in order: all that came after the last one that has landed; the
     newest alone where all have, so that it is read again when the way of reading it changed.
 
-    `landed`: names of the files of the source's extractions.
+    `landed`: names of the files of the source's extractions. One that said what the one before it said has none.
     """
     last = max((position for position, path in enumerate(files) if path.name in landed), default=-1)
     return tuple(files[last + 1 :]) or tuple(files[-1:])
-
-
-def let_go(files: Sequence[Path]) -> None:
-    """Remove what has landed, all but the newest; call it once all of them have."""
-    for path in files[:-1]:
-        path.unlink(missing_ok=True)
 
 
 def _mail_key(mail: Mail) -> str:

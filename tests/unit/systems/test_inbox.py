@@ -22,7 +22,7 @@ from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Context, Pulled
 from orchestration.systems.inbox import answers
 from orchestration.systems.inbox.system import InboxSystem
-from orchestration.systems.inbox.taken import let_go, waiting
+from orchestration.systems.inbox.taken import waiting
 from orchestration.systems.store import RecordStore
 from tests.support.mail_server import PASSWORD, USER, MailServer, mail_server
 from tests.support.proxy import make_certificate, proxy
@@ -127,13 +127,26 @@ def test_reports_are_taken_in_the_order_they_came_each_a_file_of_its_own(mailbox
 def test_no_news_hands_the_newest_on_as_it_was(mailbox):
     mailbox.put(days=8)
     mailbox.put(b"a\nnew\n")
-    let_go(mailbox.pull().files)
+    mailbox.pull()
     mailbox.now += timedelta(days=1)
-    before = {path.name: path.stat().st_mtime_ns for path in mailbox.folder.iterdir() if path.suffix == ".csv"}
+    before = {path.name: path.stat().st_mtime_ns for path in (mailbox.folder / "reports").iterdir()}
     again = mailbox.pull()
-    assert [path.read_bytes() for path in again.files] == [b"a\nnew\n"]
+    assert again.files[-1].read_bytes() == b"a\nnew\n"
     assert {path.name: path.stat().st_mtime_ns for path in again.files} == before
     assert again.pages == 0
+
+
+def test_files_stay_as_long_as_their_mails_are_looked_for_and_the_newest_for_ever(mailbox):
+    for days in (20, 10):
+        mailbox.put(f"a\n{days}\n".encode(), days=days)
+    other = mailbox.folder / "handed_on.json"
+    assert len(mailbox.pull().files) == 2
+    other.write_text("{}")
+    for later, left in ((11, 2), (13, 1), (60, 1)):
+        mailbox.now = NOW + timedelta(days=later)
+        assert len(mailbox.pull().files) == left
+    assert mailbox.contents() == [b"a\n10\n"]
+    assert other.exists(), "what others keep there is theirs"
 
 
 def test_the_same_report_once_more_is_news(mailbox):
@@ -176,7 +189,7 @@ def test_nothing_on_the_server_changes_and_no_text_is_kept(mailbox):
     mailbox.pull()
     assert mailbox.server.flags(mailbox.name) == before
     assert b"Seen" not in before
-    kept = b"".join(path.read_bytes() for path in mailbox.folder.iterdir())
+    kept = b"".join(path.read_bytes() for path in mailbox.folder.rglob("*") if path.is_file())
     for word in (b"confidential", b"Weekly", b"reports@", b"@example.com"):
         assert word not in kept
 
@@ -224,7 +237,7 @@ def test_when_something_else_is_asked_for_what_was_taken_is_no_more(mailbox):
     mailbox.put(b"x", "Accounts.csv", days=3)
     assert mailbox.contents() == [CSV]
     assert mailbox.contents(attachment="Accounts*.csv") == [b"x"]
-    assert len(list(mailbox.folder.glob("*.csv"))) == 1
+    assert len(list((mailbox.folder / "reports").iterdir())) == 1
 
 
 def test_more_mails_than_are_asked_for_at_once(mailbox, monkeypatch):
@@ -330,7 +343,8 @@ def test_a_file_name_is_never_more_than_a_name(mailbox, name, kept):
     mailbox.raw(_mail(_part(part, b"a")))
     files = mailbox.pull().files
     assert [path.name.split("-", 2)[2] for path in files] == [kept]
-    assert files[0].parent == mailbox.folder
+    assert files[0].parent == mailbox.folder / "reports"
+    assert len(list(mailbox.folder.parent.rglob("*.csv"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -360,7 +374,7 @@ def test_what_can_not_be_used_is_refused_and_told_and_stops_nothing(mailbox, par
         assert "2026-06-27" in pulled.notes[0]
     mailbox.put(b"good again", days=1)
     assert mailbox.pull().notes == (), "of the past, once a newer one came"
-    assert sorted(path.suffix for path in mailbox.folder.iterdir())[-1] == ".json"
+    assert not list(mailbox.folder.rglob(".tmp-*"))
 
 
 @pytest.mark.parametrize(
@@ -426,10 +440,11 @@ def test_a_pull_that_was_killed_is_gone_on_with(mailbox, monkeypatch):
         patch.setattr(Taken, "note", killed)
         with pytest.raises(KeyboardInterrupt):
             mailbox.pull()
-    (mailbox.folder / ".tmp-9.csv").write_bytes(b"half")
-    assert len(list(mailbox.folder.glob("2*.csv"))) == 2, "one is there and not noted"
+    half = mailbox.folder / "reports" / ".tmp-9.csv"
+    half.write_bytes(b"half")
+    assert len(list((mailbox.folder / "reports").glob("2*.csv"))) == 2, "one is there and not noted"
     assert mailbox.contents() == [b"a\n3\n", b"a\n2\n", b"a\n1\n"]
-    assert not (mailbox.folder / ".tmp-9.csv").exists()
+    assert not half.exists()
 
 
 @pytest.mark.parametrize("after", [0, 60, 900, 20_000, 50_000])
