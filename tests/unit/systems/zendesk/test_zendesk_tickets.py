@@ -226,7 +226,7 @@ def test_a_ticket_that_changes_between_pages_is_the_newer_one(desk: Any) -> None
 def test_an_older_version_that_comes_later_changes_nothing(desk: Any) -> None:
     desk.pull()
     changed = desk.company.get("ticket", 1)["generated_timestamp"]
-    desk.change("1", priority="urgent")
+    desk.change("1", priority="normal")
     desk.pull()
     newest = (desk.folder / "tickets.csv").read_bytes()
     # A page that a replica behind the others gave.
