@@ -183,7 +183,7 @@ class RecordStore:
         `_deleted`, with `_place` telling the order in which they came. Of several versions the one with the newest
         stamp stays, of equal stamps the one that came last. `whole`: records that weren't fetched are gone.
         `watermark`: the newest stamp of all when left out, and none later than `not_after`: what changed while a pull
-        went on may have been read before it changed.
+        went on may have been read before it changed. Without any stamp it is that.
         """
         before = self.state()
         number = 1 + int(before.file.partition("-")[2].partition(".")[0]) if before else 1
@@ -227,7 +227,7 @@ class RecordStore:
             "columns": list(columns),
             "records": records,
             "deleted": deleted,
-            "watermark": min(filter(None, (seen, not_after)), default=None) if seen else None,
+            "watermark": min(filter(None, (seen, not_after)), default=None),
             "pulled_at": self.now.isoformat(),
             "whole_at": (self.now if whole or before is None else before.whole_at).isoformat(),
         }

@@ -71,7 +71,7 @@ class SalesforceSystem:
             "key_field": asked.key.path if asked.key else None,
         }
         base = store.base(request, whole=context.whole)
-        condition = since(base.watermark, self.pulling.lookback_minutes) if base else None
+        condition = since(base.watermark, self.pulling.lookback_minutes) if base is not None else None
         journal = store.journal({**request, "since": condition})
         part, reader = Part(journal, _PAGE), Reader(self.session, context.now)
         query = Query(asked.object, fields, tuple(one for one in (source.where, condition) if one))
@@ -87,7 +87,8 @@ class SalesforceSystem:
             (*rows.columns_of(asked), rows.WITHHELD),
             request,
             whole=condition is None,
-            not_after=part.at.get("started"),
+            # An object without stamps is always read whole.
+            not_after=part.at.get("started") if query.has_stamp else None,
         )
         prepare = files.prepare() if files is not None else None
         file = store.write_csv(source.stream, rows.columns_of(asked), rows.handed_on(asked), prepare)

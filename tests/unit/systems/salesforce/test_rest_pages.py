@@ -291,7 +291,26 @@ def test_an_object_without_records_is_fine(org: Org) -> None:
     org.simulator.company.tables["Task"].clear()
     pulled = org.pull(PLAIN)
     assert (pulled.rows, pulled.records, org.rows(PLAIN)) == (0, 0, [])
-    assert org.pull(PLAIN).rows == 0
+    org.later(hours=1)
+    org.simulator.company.add("Task", Subject="The first")
+    assert not org.pull(PLAIN).whole
+    assert [row["subject"] for row in org.rows()] == ["The first"]
+
+
+def test_an_object_without_stamps_is_always_read_whole(org: Org) -> None:
+    org.crm.hide("Contact", "SystemModstamp")
+    source = Source(
+        name="people",
+        stream="contacts",
+        system="crm",
+        object="Contact",
+        columns={"contact_id": "Id", "role": "Role__c"},
+    )
+    org.pull(source)
+    gone = org.simulator.company.rows("Contact")[0]["Id"]
+    org.simulator.company.purge("Contact", gone)
+    assert org.pull(source).whole
+    assert {row["contact_id"] for row in org.rows(source)} == set(org.simulator.company.tables["Contact"])
 
 
 def test_the_deadline_stops_a_pull_and_the_next_goes_on(org: Org) -> None:
