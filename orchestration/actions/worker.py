@@ -160,8 +160,9 @@ class Worker:
         longest = max((connector.timeout_seconds for connector in connectors.values()), default=0)
         if policies.ledger.work.lease_seconds <= _TIMES_TIMEOUT * longest:
             raise SetUpError(
-                f"work.lease_seconds of ledger.yaml is {policies.ledger.work.lease_seconds}; with a timeout of"
-                f" {longest} seconds in connectors.yaml it must be more than {_TIMES_TIMEOUT * longest}"
+                f"work.lease_seconds of ledger.yaml is {policies.ledger.work.lease_seconds}; with messages that may"
+                f" take {longest} seconds (timeout_seconds of connectors.yaml, as often as a message has calls) it must be"
+                f" more than {_TIMES_TIMEOUT * longest}"
             )
 
     def run(self, at_most: int | None = None) -> Worked:

@@ -92,6 +92,7 @@ class Policies(BaseModel):
         yield from (("systems", finding) for finding in self.systems.domain_findings(self.sources))
         yield from (("connectors", finding) for finding in self.connectors.system_findings(self.systems))
         yield from (("write_back", finding) for finding in self.write_back.system_findings(self.systems))
+        yield from (("ledger", finding) for finding in self.write_back.lease_findings(self.ledger, self.systems))
 
 
 POLICY_FILES: Mapping[str, type[PolicyFile]] = MappingProxyType(

@@ -14,7 +14,8 @@ from pydantic import Field, StringConstraints
 
 from orchestration.policy.actions import ActionKind
 from orchestration.policy.base import Flag, Name, PolicyFile, PolicyModel, setting
-from orchestration.policy.problems import Finding, nearest, repeated, shown
+from orchestration.policy.ledger import Ledger
+from orchestration.policy.problems import Finding, below_another, nearest, repeated, shown
 from orchestration.policy.systems import Salesforce, Systems
 
 ApiName = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
@@ -59,6 +60,8 @@ COLUMNS: Mapping[str, Kind] = MappingProxyType(
 # With these a record could be made anew, or given away, where only its figures are to change.
 _NEVER = ("id", "name", "firstname", "lastname", "ownerid", "parentid", "recordtypeid")
 RECORD_ID = "Id"
+# Writing, signing in anew, writing once more.
+_CALLS = 3
 
 
 class Target(PolicyModel):
@@ -100,6 +103,13 @@ class WriteBack(PolicyFile):
         """Targets whose system isn't there, or is no CRM."""
         for name, target in self.targets.items():
             yield from not_of_kind(("targets", name, "system"), target.system, systems, Salesforce, "Salesforce")
+
+    def lease_findings(self, ledger: Ledger, systems: Systems) -> Iterator[Finding]:
+        """A lease that a call may outlast: somebody else would send the row meanwhile, and the older could win."""
+        seconds = _CALLS * systems.calling.timeout_seconds
+        if any(not target.dry_run for target in self.targets.values()):
+            what = f"{_CALLS} times calling.timeout_seconds of systems.yaml, with what is written back"
+            yield from below_another(("work", "lease_seconds"), ledger.work.lease_seconds, seconds, what, strictly=True)
 
 
 def not_of_kind(path: tuple[str | int, ...], name: str, systems: Systems, kind: type, called: str) -> Iterator[Finding]:

@@ -29,8 +29,6 @@ from orchestration.write_back.queue import Changed, Counts
 from orchestration.write_back.send import Sender, Sent, told
 from orchestration.write_back.wanted import wanted_rows
 
-_LATER_KNOWN = "a later as-of date was written before"
-
 
 @dataclass(frozen=True, slots=True)
 class Noted:
@@ -42,13 +40,14 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a round did for a target, or why it did nothing. `noted`: of a dry run."""
+    """What a round did for a target, or why it did nothing. `noted`: of a dry run. `is_past`: a later date was written."""
 
     target: str
     changed: Changed | None = None
     sent: Sent | None = None
     counts: Counts = field(default_factory=Counts)
     noted: Noted | None = None
+    is_past: bool = False
     problem: str | None = None
 
     @property
@@ -61,6 +60,8 @@ class Report:
         if self.noted is not None:
             return f"{self.target}: dry run, {self.noted.records:,} accounts would be written"
         told = []
+        if self.is_past:
+            told.append("a later as-of date was written before")
         if self.changed is not None:
             told.append(f"{self.changed.wanted:,} changed")
         if self.sent is not None:
@@ -102,7 +103,7 @@ class Round:
             return self.note(store, publication, name)
         try:
             if _is_older(store, publication):
-                return Report(name, counts=queue.counts(store, name), problem=_LATER_KNOWN)
+                return Report(name, counts=queue.counts(store, name), is_past=True)
             rows = wanted_rows(publication, target, self.policies.write_back)
             changed = queue.take_in(store, name, rows, self.now(), whole=whole)
         except ValueError as error:

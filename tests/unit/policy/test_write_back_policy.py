@@ -113,6 +113,23 @@ def test_a_system_has_to_be_of_the_kind_that_is_written_to(folder: Path, file: s
         load_policies(folder)
 
 
+@pytest.mark.parametrize(
+    ("dry", "lease", "is_fine"), [("false", 181, True), ("false", 180, False), ("true", 180, True)]
+)
+def test_a_lease_outlasts_the_call_that_writes(folder: Path, dry: str, lease: int, is_fine: bool) -> None:
+    put(folder, "systems.yaml", "salesforce: {}", f"salesforce: {{crm: {ORG}}}}}")
+    put(folder, WHAT, NONE, target(f"dry_run: {dry}\n    {SOME}"))
+    put(folder, "ledger.yaml", "  lease_seconds: 300", f"  lease_seconds: {lease}")
+    told = (
+        r"ledger\.yaml:\d+: work\.lease_seconds: found 180; expected more than 3 times calling\.timeout_seconds .*, 180"
+    )
+    if is_fine:
+        load_policies(folder)
+    else:
+        with pytest.raises(PolicyError, match=told):
+            load_policies(folder)
+
+
 def test_none_of_it_is_part_of_the_policy_version(folder: Path) -> None:
     before = load_policies(folder).version
     put(folder, WHAT, "rows_a_call: 200", "rows_a_call: 100")
