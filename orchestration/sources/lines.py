@@ -13,6 +13,7 @@ from __future__ import annotations
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -22,7 +23,7 @@ from orchestration.sources.sqltext import compose, literal
 
 # More hashes than this are not sorted at once.
 _AT_ONCE = 1 << 25
-_CHUNK = 1 << 26
+_CHUNK = 1 << 24
 # Changed hashes are looked up by so many of their first bits before they are looked for.
 _FIRST_BITS = 24
 _HASH_BITS = 63
@@ -89,30 +90,28 @@ def compare(old: Path, new: Path) -> Changes | None:
 def copy_lines(data: Path, places: np.ndarray, lines: int, target: Path) -> bool:
     """Copies the lines at `places` (ascending) of `data`; False where it doesn't have `lines` lines."""
     with data.open("rb") as source, target.open("wb") as copy:
-        size = source.seek(0, 2)
-        if not size:
-            return lines == 0
+        ends = _line_ends(source)
+        if len(ends) != lines:
+            return False
+        if not lines:
+            return True
+        starts = np.where(places > 0, ends[places - 1] + 1, 0).tolist()
         with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            ends = _line_ends(text, size)
-            if len(ends) != lines:
-                return False
-            starts = np.where(places > 0, ends[places - 1] + 1, 0).tolist()
             for start, end in zip(starts, ends[places].tolist(), strict=True):
                 copy.write(text[start:end])
                 copy.write(b"\n")
     return True
 
 
-def _line_ends(text: mmap.mmap, size: int) -> np.ndarray:
-    view = np.frombuffer(text, dtype=np.uint8)
-    try:
-        found = [np.flatnonzero(view[start : start + _CHUNK] == ord("\n")) + start for start in range(0, size, _CHUNK)]
-        if view[-1] != ord("\n"):
-            found.append(np.array([size]))
-    finally:
-        # Else the file can't be unmapped.
-        del view
-    return np.concatenate(found)
+def _line_ends(source: BinaryIO) -> np.ndarray:
+    """Where each line of a file ends: read piece by piece, since what is mapped counts as memory held."""
+    found, size, last = [], 0, b"\n"
+    while piece := source.read(_CHUNK):
+        found.append(np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == ord("\n")) + size)
+        size, last = size + len(piece), piece[-1:]
+    if last != b"\n":
+        found.append(np.array([size]))
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
 
 def _read(hashes: Path) -> tuple[np.ndarray, np.ndarray]:
