@@ -161,8 +161,8 @@ class Worker:
         if policies.ledger.work.lease_seconds <= _TIMES_TIMEOUT * longest:
             raise SetUpError(
                 f"work.lease_seconds of ledger.yaml is {policies.ledger.work.lease_seconds}; with messages that may"
-                f" take {longest} seconds (timeout_seconds of connectors.yaml, as often as a message has calls) it must be"
-                f" more than {_TIMES_TIMEOUT * longest}"
+                f" take {longest} seconds (timeout_seconds of connectors.yaml, as often as a message has calls)"
+                f" it must be more than {_TIMES_TIMEOUT * longest}"
             )
 
     def run(self, at_most: int | None = None) -> Worked:

@@ -40,7 +40,10 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a round did for a target, or why it did nothing. `noted`: of a dry run. `is_past`: a later date was written."""
+    """What a round did for a target, or why it did nothing.
+
+    `noted`: of a dry run. `is_past`: nothing is taken in, since a later date was.
+    """
 
     target: str
     changed: Changed | None = None

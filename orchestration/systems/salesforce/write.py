@@ -27,6 +27,8 @@ _FITTING: Mapping[Kind, frozenset[str]] = {
     "date": frozenset({"date"}),
     "boolean": frozenset({"boolean"}),
 }
+# Without it the org's assignment rules would run for every account that is written to.
+_NO_RULES = {"Sforce-Auto-Assign": "FALSE"}
 # What a task gets beside its key, where the message has it.
 TASK_FIELDS = ("WhatId", "Subject", "Description", "ActivityDate", "Status", "Priority", "OwnerId")
 _CUT = "…"
@@ -148,7 +150,8 @@ class Writer:
         return answer.body if isinstance(answer.body, dict) else {}
 
     def _write(self, method: str, rest: str, body: Any) -> Any:
-        return self.session.api.json(method, self.session.path(rest), body=body, repeats=False).body
+        path = self.session.path(rest)
+        return self.session.api.json(method, path, body=body, headers=_NO_RULES, repeats=False).body
 
 
 def may_pass(error: ApiError) -> bool:

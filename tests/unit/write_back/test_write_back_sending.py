@@ -102,6 +102,17 @@ def test_what_is_wanted_stands_in_the_crm(store: Store, signed_in: Simulator, se
     assert [(written.key, written.fields["Health_Score__c"]) for written in signed_in.written] == [(one, 50.0)]
 
 
+def test_no_account_is_given_to_somebody_else(
+    lite: Store, signed_in: Simulator, send: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies, answer, seen = rules(signed_in), signed_in.answer, []
+    monkeypatch.setattr(signed_in, "answer", lambda request: seen.append(request) or answer(request))
+    take_in(lite, policies, account(ids(signed_in)[0]))
+    send(policies)
+    # The org would apply its assignment rules to accounts that are updated.
+    assert [one.headers["sforce-auto-assign"] for one in seen if one.method == "PATCH"] == ["FALSE"]
+
+
 def test_450_accounts_are_three_calls(lite: Store, signed_in: Simulator, send: Callable[..., Sent]) -> None:
     policies = rules(signed_in)
     made = more_accounts(signed_in, 450)
