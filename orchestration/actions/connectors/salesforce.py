@@ -65,7 +65,7 @@ class SalesforceConnector:
             "ActivityDate": message.due_on.isoformat() if message.due_on else None,
             "Status": self._policy.status,
             "Priority": (self._policy.priorities or {}).get(message.priority or ""),
-            # Without one it is the user's who signs in, unless the org hands tasks on by itself.
+            # Without one it is the user's who signs in.
             "OwnerId": self._policy.address(message.owner_role, message.owner),
         }
         return {name: value for name, value in task.items() if value is not None}
