@@ -149,6 +149,13 @@ def test_a_ledger_put_in_another_s_place_is_seen(crm: Crm, ticks: Ticks) -> None
     assert isinstance(ticks.tick(), dg.RunRequest)
 
 
+def test_a_clock_that_was_put_back_hides_no_call(crm: Crm, ticks: Ticks) -> None:
+    called(crm, "c1", "A1")
+    assert isinstance(ticks.tick(), dg.RunRequest)
+    called(crm, "c2", "A1", minutes=5)
+    assert isinstance(ticks.tick(), dg.RunRequest)
+
+
 def test_calls_are_taken_by_the_refresh_that_read_what_changed(
     crm: Crm, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_pull_answers_what_came_before_it_began(store: Store) -> None:
     assert take(store, "org", up_to, "run-1") == 2
     assert take(store, "org", up_to, "run-2") == 0
     assert count_waiting(store) == {"desk": 1, "org": 1}
+    assert waiting(store, NOW, ["org"], 5) == [Waiting("org", 1, (4, NOW), ("a",))]
     assert {row["call_id"]: row["taken_in_run"] for row in recent(store, 10)} == {
         "c3": None,
         "t1": None,
