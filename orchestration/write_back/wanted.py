@@ -33,7 +33,8 @@ def _query(target: Target, policy: WriteBack) -> Sql:
         LEFT JOIN ({following}) AS following ON feed.account_id = following.account_id""",
         values=joined(
             compose("{field} := {value}", field=identifier(field), value=_value(column))
-            for field, column in target.fields.items()
+            # In an order that doesn't hang on the policy file's.
+            for field, column in sorted(target.fields.items())
         ),
         following=_next_action(policy),
     )
@@ -58,6 +59,9 @@ def _next_action(policy: WriteBack) -> Sql:
 def _value(column: str) -> Sql:
     where = Sql("following") if column in NEXT_ACTION else Sql("feed")
     value = compose("{table}.{column}", table=where, column=identifier(column))
+    if COLUMNS[column] == "number":
+        # As the other side keeps numbers, and the same text however wide the column is.
+        return compose("CAST({value} AS DOUBLE)", value=value)
     if COLUMNS[column] != "text":
         return value
     # As messages have it: no characters that control, turn round or can't be seen, and no line breaks.

@@ -34,6 +34,15 @@ def test_values_keep_their_types_and_blanks_are_null() -> None:
     }
 
 
+def test_the_order_of_fields_is_no_change() -> None:
+    found = []
+    for fields in ({"A__c": "score", "B__c": "tier"}, {"B__c": "tier", "A__c": "score"}):
+        made = rules(target={"fields": fields}).write_back
+        with feed(account("a", tier="stable")) as publication:
+            found.append(list(wanted_rows(publication, made.targets["accounts"], made)))
+    assert found[0] == found[1] == [("a", '{"A__c":71.3,"B__c":"stable"}')]
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
