@@ -51,7 +51,8 @@ def matched_to(account_id: str, by: str, **more: object) -> Row:
 
 
 ROWS = [
-    organization("by id", **matched_to("a", "external_id", external_id="a")),
+    # Whatever its name is.
+    organization("by id", organization_name="Account b", **matched_to("a", "external_id", external_id="a")),
     organization("by domain", **matched_to("b", "domain", domains="b.example")),
     # An id that no account has: the name decides, as it does for tickets; where it doesn't, the id is told.
     organization(
