@@ -105,3 +105,9 @@ def test_a_job_a_cadence_over_the_same_assets(home: Home) -> None:
         assert job.tags["account_health/cadence"] == name
         assert job.partitions_def is not None
         assert job.description
+
+
+def test_calls_from_outside_refresh_the_same_assets(home: Home) -> None:
+    touched, daily = (home.definitions.resolve_job_def(name) for name in ("touched", "daily"))
+    assert {node.name for node in touched.nodes} == {node.name for node in daily.nodes}
+    assert home.definitions.resolve_sensor_def("refresh_what_changed").job_name == "touched"

@@ -11,7 +11,6 @@ import dagster as dg
 import pytest
 
 from orchestration.actions.store import Store, utc_now
-from orchestration.build import build_defs
 from orchestration.defs import pull as defs_pull
 from orchestration.defs.asof import CADENCE_TAG, as_of_partitions
 from orchestration.defs.hooks import ACCOUNTS_TAG, JOB, SENSOR, cadence_of, hooks_sensor, touched_job
@@ -196,12 +195,11 @@ def test_the_reports_of_the_day_stand(ticks: Ticks, crm: Crm, instance: dg.Dagst
     done("daily")
     called(crm, "c1", "A1")
     assert ticks.tick().tags[CADENCE_TAG] == "weekly"
+    done("monthly")
+    assert cadence_of(instance, today) == "monthly"
 
 
-def test_it_is_off_until_turned_on_and_looks_as_often_as_policy_says(crm: Crm) -> None:
-    definitions = build_defs(crm.settings)
+def test_it_is_off_until_turned_on_and_looks_as_often_as_policy_says(definitions: dg.Definitions) -> None:
     sensor = definitions.resolve_sensor_def(SENSOR)
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
     assert (sensor.job_name, sensor.minimum_interval_seconds) == (JOB, 60)
-    steps = {name: {node.name for node in definitions.resolve_job_def(name).nodes} for name in (JOB, "daily")}
-    assert steps[JOB] == steps["daily"]
