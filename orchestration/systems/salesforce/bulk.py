@@ -22,7 +22,8 @@ from orchestration.systems.salesforce.session import Session
 if TYPE_CHECKING:
     from orchestration.sources.errors import SourceError
 
-_GONE, _OTHER_VERSION = 404, 409
+# A locator that isn't known, a job that isn't there any more, a job of another version of the API.
+_OF_NO_USE = (400, 404, 409)
 _FAILED = ("Failed", "Aborted")
 # The vendor's word for "there is no further set".
 _NO_LOCATOR = ("", "null")
@@ -50,7 +51,7 @@ class Job:
         except ApiError as error:
             if isinstance(error, AnewError):
                 self._delete()
-            elif "job" in self.part.at and error.status in (_GONE, _OTHER_VERSION):
+            elif "job" in self.part.at and error.status in _OF_NO_USE:
                 raise self._anew(f"the job's results can't be had any more ({error.message.rstrip('.')}).") from None
             raise
         self._delete()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import pages
@@ -25,7 +26,9 @@ STAMP = "SystemModstamp"
 _BEGINNINGS = 3
 # So many pages without a record may follow each other.
 _EMPTY_PAGES = 5
-_CURSOR_GONE = frozenset({"INVALID_QUERY_LOCATOR", "INVALID_ID_FIELD"})
+# What the vendor answers where a cursor is no more, or none that it knows.
+_NO_CURSOR = (400, 404)
+_BELOW = "/services/data/"
 
 
 class AnewError(ApiError):
@@ -193,7 +196,8 @@ class Reader:
             body = self._page(url, params)
             records, following = body.get("records"), body.get("nextRecordsUrl")
             is_last = bool(body.get("done", True))
-            if not isinstance(records, list) or (not is_last and not following):
+            # An address elsewhere must not stand in the journal: it would be refused again and again.
+            if not isinstance(records, list) or not (is_last or str(following).startswith(_BELOW)):
                 raise self._anew("a page doesn't say how it goes on.", url)
             seen.add(url)
             empty = 0 if records else empty + 1
@@ -210,8 +214,8 @@ class Reader:
         try:
             return self.session.get(url, params=params, headers=options).body
         except ApiError as error:
-            if code_of(error) in _CURSOR_GONE:
-                raise self._anew("the cursor of a query is no more.", url) from None
+            if params is None and error.status in _NO_CURSOR:
+                raise self._anew(f"a query can't be gone on with ({error.message.rstrip('.')}).", url) from None
             raise
 
     @property
@@ -219,7 +223,7 @@ class Reader:
         return self.session.path("queryAll")
 
     def _anew(self, message: str, url: str) -> AnewError:
-        return AnewError(message, file=self.session.name, place=url)
+        return AnewError(message, file=self.session.name, place=urlsplit(url).path)
 
 
 def _soql(what: str, name: str, where: Sequence[str], order: str = "") -> str:

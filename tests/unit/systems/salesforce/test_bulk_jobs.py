@@ -130,7 +130,7 @@ def test_results_that_never_get_right_are_an_error(org: Org, fault: str) -> None
 
 def test_a_pull_that_broke_off_goes_on_with_the_same_job(org: Org) -> None:
     body = [{"errorCode": "UNKNOWN", "message": "no"}]
-    org.simulator.faults.add("status", RESULTS, after=2, status=400, body=body)
+    org.simulator.faults.add("status", RESULTS, after=2, status=403, body=body)
     with pytest.raises(ApiError, match="UNKNOWN"):
         org.pull(PLAIN)
     (job,) = org.crm.jobs.all
@@ -143,7 +143,7 @@ def test_a_pull_that_broke_off_goes_on_with_the_same_job(org: Org) -> None:
 
 
 def test_results_are_asked_for_with_the_version_that_made_the_job(org: Org) -> None:
-    org.simulator.faults.add("status", RESULTS, status=400, body=[{"errorCode": "UNKNOWN", "message": "no"}])
+    org.simulator.faults.add("status", RESULTS, status=403, body=[{"errorCode": "UNKNOWN", "message": "no"}])
     with pytest.raises(ApiError):
         org.pull(PLAIN, api_version="60.0")
     org.pull(PLAIN, api_version="63.0")

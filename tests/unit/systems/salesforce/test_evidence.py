@@ -149,7 +149,7 @@ def test_a_pull_that_breaks_off_among_links_goes_on(org: Org) -> None:
         company.add("Task", Subject="One more")
     body = [{"errorCode": "UNKNOWN", "message": "no"}]
     # Count and page of tasks, the right, attachments and documents with their counts, the first links, then …
-    org.simulator.faults.add("status", LINKS, after=7, status=400, body=body)
+    org.simulator.faults.add("status", LINKS, after=7, status=403, body=body)
     with pytest.raises(ApiError, match="UNKNOWN"):
         org.pull()
     assert not org.file().exists()

@@ -148,6 +148,18 @@ def test_a_cursor_that_always_leads_in_a_circle_ends(org: Org) -> None:
     assert org.rows() == plain(org.tasks())
 
 
+def test_a_page_that_leads_elsewhere_isn_t_followed(org: Org) -> None:
+    org.crm.page_rows = 10
+    body = {"totalSize": 9_999, "done": False, "nextRecordsUrl": "https://evil.example/next", "records": []}
+    org.simulator.faults.add("status", PAGES, after=3, status=200, body=body)
+    org.pull(PLAIN)
+    assert org.rows() == plain(org.tasks())
+    org.simulator.faults.add("status", PAGES, after=2, times=None, status=200, body=body)
+    with pytest.raises(ApiError, match="how it goes on"):
+        org.pull(PLAIN, whole=True)
+    assert all("evil" not in path.read_text() for path in org.folder.rglob("*.json"))
+
+
 def test_empty_pages_without_an_end_end(org: Org) -> None:
     org.crm.page_rows = 10
     org.simulator.faults.add("empty_page", times=None)
@@ -169,7 +181,7 @@ def test_fewer_records_than_said_are_an_error(org: Org) -> None:
 
 def test_a_pull_that_broke_off_goes_on_where_it_was(org: Org) -> None:
     org.crm.page_rows = 10
-    org.simulator.faults.add("status", PAGES, after=4, status=400, body=[{"errorCode": "UNKNOWN", "message": "no"}])
+    org.simulator.faults.add("status", PAGES, after=4, status=403, body=[{"errorCode": "UNKNOWN", "message": "no"}])
     with pytest.raises(ApiError, match="UNKNOWN: no"):
         org.pull(PLAIN)
     assert not org.file(PLAIN).exists()
@@ -182,7 +194,7 @@ def test_a_pull_that_broke_off_goes_on_where_it_was(org: Org) -> None:
 
 def test_a_pull_that_is_gone_on_with_after_its_cursor_is_no_more_begins_again(org: Org) -> None:
     org.crm.page_rows = 10
-    org.simulator.faults.add("status", PAGES, after=4, status=400, body=[{"errorCode": "UNKNOWN", "message": "no"}])
+    org.simulator.faults.add("status", PAGES, after=4, status=403, body=[{"errorCode": "UNKNOWN", "message": "no"}])
     with pytest.raises(ApiError):
         org.pull(PLAIN)
     org.crm.cursors.clear()
@@ -192,7 +204,7 @@ def test_a_pull_that_is_gone_on_with_after_its_cursor_is_no_more_begins_again(or
 
 def test_a_broken_off_pull_that_is_too_old_begins_anew(org: Org) -> None:
     org.crm.page_rows = 10
-    org.simulator.faults.add("status", PAGES, after=4, status=400, body=[{"errorCode": "UNKNOWN", "message": "no"}])
+    org.simulator.faults.add("status", PAGES, after=4, status=403, body=[{"errorCode": "UNKNOWN", "message": "no"}])
     with pytest.raises(ApiError):
         org.pull(PLAIN)
     org.later(hours=13)
