@@ -8,6 +8,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -26,6 +27,10 @@ from tests.support.compiled import compiled_models
 PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CHANGELOG.md", *sorted((PROJECT_ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+# Keys of systems.yaml that name systems.
+_SYSTEMS = ("salesforce", "zendesk", "databases", "inboxes", "buckets")
 
 
 def _blocks(page: Path, language: str) -> Iterator[str]:
@@ -104,20 +109,22 @@ def policies_with_examples(tmp_path):
     folder = tmp_path / "policies"
     shutil.copytree(PROJECT_ROOT / "policies", folder)
     examples: dict[str, list] = {"sources": [], "thresholds": [], "overrides": [], "rules": []}
-    for page in PAGES:
-        for block in _blocks(page, "yaml"):
-            for key, entries in yaml.safe_load(block).items():
-                for entry in entries:
-                    _add(examples[key], entry)
+    named: dict[str, dict] = {key: {} for key in (*_SYSTEMS, "targets")}
+    for key, entries in _policies_shown():
+        if key in named:
+            named[key].update(entries)
+        else:
+            _add(examples[key], entries)
     rules = (folder / "actions.yaml").read_text(encoding="utf-8")
     # The rules come last in their file: an example is one more.
     assert list(yaml.safe_load(rules))[-1] == "rules"
     added = yaml.safe_dump(examples.pop("rules"), sort_keys=False)
     (folder / "actions.yaml").write_text(rules + textwrap.indent(added, "  "), encoding="utf-8")
-    for file in ("sources.yaml", "health_checks.yaml"):
+    for file in ("sources.yaml", "health_checks.yaml", "systems.yaml", "write_back.yaml"):
         text = (folder / file).read_text(encoding="utf-8")
-        for key, entries in examples.items():
-            text = text.replace(f"\n{key}: []\n", "\n" + yaml.safe_dump({key: entries}, sort_keys=False))
+        for key, entries in (examples | named).items():
+            empty = "[]" if key in examples else "{}"
+            text = text.replace(f"\n{key}: {empty}\n", "\n" + yaml.safe_dump({key: entries}, sort_keys=False))
         (folder / file).write_text(text, encoding="utf-8")
     for page in PAGES:
         for block in _blocks(page, "csv"):
@@ -126,20 +133,29 @@ def policies_with_examples(tmp_path):
     return load_policies(folder)
 
 
-def _add(entries: list[dict], entry: dict) -> None:
+def _policies_shown() -> Iterator[tuple[str, Any]]:
+    """(key of a policy file, what stands there) of every example."""
+    for page in PAGES:
+        for block in _blocks(page, "yaml"):
+            yield from yaml.safe_load(block).items()
+
+
+def _add(known: list[dict], entries: list[dict]) -> None:
     """Two examples of one source are one source, since a policy names each once."""
-    same = [
-        one for one in entries if "name" in one and (one["name"], one["stream"]) == (entry.get("name"), entry["stream"])
-    ]
-    if same:
-        same[0].update(entry)
-    elif entry not in entries:
-        entries.append(entry)
+    for entry in entries:
+        name = (entry.get("name"), entry.get("stream"))
+        same = [one for one in known if "name" in one and (one["name"], one["stream"]) == name]
+        if same:
+            same[0].update(entry)
+        elif entry not in known:
+            known.append(entry)
 
 
 def test_policy_examples_load(policies_with_examples):
     policies = policies_with_examples
     assert {source.name for source in policies.sources.sources} >= {"files", "mailbox", "telemetry"}
+    assert set(policies.systems.by_name) == {"crm", "support", "product", "reports", "lake"}
+    assert list(policies.write_back.targets) == ["crm_accounts"]
     assert len(policies.sources.thresholds) >= 1
     assert len(policies.health_checks.overrides) == 2
     assert [alias.account for alias in policies.account_aliases] == ["Kestrel Aviation"]
