@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     publish_postgres_file: Path | None = Field(None, description="Secret file that holds that URL.")
     ledger: SecretStr | None = Field(None, description="URL of a PostgreSQL that keeps the ledger; default is SQLite.")
     ledger_file: Path | None = Field(None, description="Secret file that holds that URL.")
-    secrets: Path | None = Field(None, description="Folder with a file for each secret that connectors.yaml names.")
+    secrets: Path | None = Field(None, description="Folder with a file for each secret that policies name.")
     webhook_on_failure: SecretStr | None = Field(None, description="Webhook that is told when a run fails.")
     first_as_of: date = Field(date(2015, 1, 1), description="First as-of date the Dagster UI offers as a partition.")
 
