@@ -8,8 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
 from crm_feeds import FIELDS, account, feed, rules
 
+from orchestration.policy.write_back import COLUMNS
+from orchestration.settings import PROJECT_ROOT
 from orchestration.write_back.wanted import wanted_rows
 from tests.support.ledger import action
 
@@ -95,6 +98,21 @@ def test_kinds_that_nobody_has_to_act_on_are_left_out_by_policy() -> None:
     assert next_of(*urgent)[0] == "Do x"
     assert next_of(*urgent, write_back={"next_action_without": ()})[0] == "Tell"
     assert next_of(*urgent, write_back={"next_action_without": ("task", "notification")})[0] is None
+
+
+def test_every_column_can_be_asked_of_the_published_tables() -> None:
+    fields = {f"F{number}__c": column for number, column in enumerate(COLUMNS)}
+    made = rules(target={"fields": fields}).write_back
+    with feed() as publication:
+        con = publication.connection
+        for folder, table in (("feeds", "feed_sales"), ("actions", "recommended_actions")):
+            path = PROJECT_ROOT / "dbt_project" / "models" / "published" / folder / f"_{folder}__published.yml"
+            [columns] = [one["columns"] for one in yaml.safe_load(path.read_text())["models"] if one["name"] == table]
+            typed = ", ".join(f"{one['name']} {one['data_type']}" for one in columns)
+            con.execute(f"create or replace table published.{table} ({typed})")
+        con.execute("insert into published.feed_sales (account_id, score) values ('a', 7.5)")
+        [(record_id, values)] = wanted_rows(publication, made.targets["accounts"], made)
+    assert (record_id, json.loads(values)) == ("a", dict.fromkeys(fields) | {"F7__c": 7.5})
 
 
 def test_a_publication_without_the_tables_is_told() -> None:
