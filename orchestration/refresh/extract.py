@@ -150,7 +150,8 @@ def _pulled(source: Source, handed: HandedOn, zone: LandingZone, settings: Extra
     if source.asks == "attachment":
         landed = {one.file for one in zone.extractions(source.stream) if one.source == source.name}
         for path in waiting(handed.files, landed):
-            yield _Place(path.parent, [file_source(source, path=path.name)], settings, is_pulled=True)
+            # Alone in its folder, so that the source's path is the same for every file and equal ones are known.
+            yield _Place(path.parent, [file_source(source, path="*")], settings, is_pulled=True)
         return
     (path,) = handed.files
     # Its headers are the stream's own, and no record of it is a report's summary.

@@ -197,7 +197,8 @@ class InboxSystem:
         # The report's time is when it came: no news keeps it, the same news once more is newer.
         moment = int(mail.arrived.timestamp()) * 10**9
         os.utime(draft, ns=(moment, moment))
-        durable.move(draft, taken.reports / name)
+        taken.path(name).parent.mkdir(exist_ok=True)
+        durable.move(draft, taken.path(name))
         taken.note(mail, sha256=sha256, file=name)
 
     def _nothing_found(self, source: Source, taken: Taken) -> SourceError:

@@ -1,7 +1,8 @@
 """What was taken from a mailbox for one source, and what is still to be landed.
 
     pulled/<system>/<source>/taken.json     mails looked at, attachments taken or refused
-    pulled/<system>/<source>/reports/20260503T143000Z-3f9a1c22b0de-Activities.csv    each, by arrival and content
+    pulled/<system>/<source>/reports/20260503T143000Z-3f9a1c22b0de/20260503T143000Z-3f9a1c22b0de-Activities.csv
+                                            each attachment, by arrival and content, alone in a folder
 
 A file stays as long as its mail is looked for, the newest for ever, and is there before taken.json names it. Its name
 is made of what it is, so taking it twice after a kill gives the same file, and what has landed is told by name. Of a
@@ -11,6 +12,7 @@ mail only its numbers, a hash of its Message-ID and the name of its attachment a
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -68,11 +70,16 @@ class Taken:
         """Where the files are."""
         return self.folder / _REPORTS
 
+    def path(self, name: str) -> Path:
+        """Where a file of that name is."""
+        when, content, _ = name.split("-", 2)
+        return self.reports / f"{when}-{content}" / name
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are there, the one that came last at the end."""
         names = [each.file for each in self._in_order() if each.file]
-        return tuple(path for name in dict.fromkeys(names) if (path := self.reports / name).is_file())
+        return tuple(path for name in dict.fromkeys(names) if (path := self.path(name)).is_file())
 
     @property
     def newest(self) -> str:
@@ -127,10 +134,12 @@ class Taken:
         self.attachments = [each for each in self.attachments if each.arrived >= limit or each.file in newest]
         self.looked_at &= set(found)
         self.done([])
-        known = {path.name for path in self.files}
+        known = {path.parent for path in self.files}
         for path in self.reports.iterdir():
-            if path.name not in known:
+            if path.is_file():
                 path.unlink()
+            elif path not in known:
+                shutil.rmtree(path)
 
     def _in_order(self) -> list[Attachment]:
         return sorted(self.attachments, key=lambda each: each.arrived)
