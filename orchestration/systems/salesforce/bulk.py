@@ -7,10 +7,11 @@ killed goes on with the same job, and results are asked for with the version tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
@@ -18,9 +19,6 @@ from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import pages
 from orchestration.systems.salesforce.read import AnewError, Part, Query
 from orchestration.systems.salesforce.session import Session
-
-if TYPE_CHECKING:
-    from orchestration.sources.errors import SourceError
 
 # A locator that isn't known, a job that isn't there any more, a job of another version of the API.
 _OF_NO_USE = (400, 404, 409)
@@ -47,13 +45,16 @@ class Job:
             if "job" not in self.part.at:
                 self._make()
             self._await()
-            self._results()
-        except ApiError as error:
-            if isinstance(error, AnewError):
-                self._delete()
-            elif "job" in self.part.at and error.status in _OF_NO_USE:
-                raise self._anew(f"the job's results can't be had any more ({error.message.rstrip('.')}).") from None
+            with pages.connect() as con:
+                self._results(con)
+        except AnewError:
+            self._delete()
             raise
+        except ApiError as error:
+            if "job" not in self.part.at or error.status not in _OF_NO_USE:
+                raise
+            self._delete()
+            raise self._anew(f"the job's results can't be had any more ({error.message.rstrip('.')}).") from None
         self._delete()
 
     def _make(self) -> None:
@@ -94,11 +95,11 @@ class Job:
             self.session.api.pause(wait, self._path)
             wait = min(wait * calling.wait_factor, float(calling.longest_wait_seconds))
 
-    def _results(self) -> None:
+    def _results(self, con: duckdb.DuckDBPyConnection) -> None:
         """Fetch the sets that are still missing, each a page."""
         seen = {self.part.at.get("locator")}
         while not self.part.is_done:
-            page, headers, rows = self._set()
+            page, headers, rows = self._set(con)
             locator = headers.get("sforce-locator", "")
             is_last = locator in _NO_LOCATOR
             if not is_last and locator in seen:
@@ -113,7 +114,7 @@ class Job:
                 page.unlink(missing_ok=True)
                 self.part.note(**at)
 
-    def _set(self) -> tuple[Path, Mapping[str, str], int]:
+    def _set(self, con: duckdb.DuckDBPyConnection) -> tuple[Path, Mapping[str, str], int]:
         """The next set as a page, with as many rows as it says it has."""
         page = self.part.next_page("csv")
         params = {"maxRecords": str(self.session.policy.bulk_page_rows)}
@@ -122,21 +123,21 @@ class Job:
         for _ in range(_TRIES):
             headers = self.session.api.save(f"{self._path}/results", page, params=params, content_type="text/csv")
             said = headers.get("sforce-numberofrecords", "")
-            rows = self._rows(page)
+            rows = self._rows(con, page)
             if rows is not None and (not said.isdigit() or rows == int(said)):
                 return page, headers, rows
         page.unlink(missing_ok=True)
         found = "something that is no CSV of the fields asked for" if rows is None else f"{rows:,} rows"
         raise self._anew(f"a set of results says that it has {said or 'no number of'} rows, and holds {found}.")
 
-    def _rows(self, page: Path) -> int | None:
+    def _rows(self, con: duckdb.DuckDBPyConnection, page: Path) -> int | None:
         """How many rows a page holds; None where it is broken."""
         if page.stat().st_size == 0:
             return 0
         try:
             if not pages.has_header(page, self.query.fields):
                 return None
-            return pages.count([page], self.query.fields)
+            return pages.count(con, page, self.query.fields)
         except (duckdb.Error, UnicodeDecodeError):
             return None
 
@@ -151,8 +152,6 @@ class Job:
 
     def _delete(self) -> None:
         """Take the job and its results away; where that fails the vendor does it after a week."""
-        from contextlib import suppress
-
         if "job" not in self.part.at:
             return
         with suppress(ApiError):
@@ -160,7 +159,7 @@ class Job:
                 self.session.api.json("PATCH", self._path, body={"state": "Aborted"})
             self.session.api.json("DELETE", self._path)
 
-    def _given_up(self, message: str, action: str) -> SourceError:
+    def _given_up(self, message: str, action: str) -> ApiError:
         self._delete()
         # The next pull makes another.
         self.part.begin_again()

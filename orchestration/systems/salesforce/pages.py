@@ -98,10 +98,9 @@ def cell(fields: Sequence[Field], field: Field) -> Sql:
     return _cell(fields.index(field))
 
 
-def count(pages: Sequence[Path], fields: Sequence[Field]) -> int:
-    """How many records the pages hold. Raises duckdb.Error for broken pages."""
-    with connect() as con:
-        found = con.execute(compose("SELECT count(*) FROM ({raw})", raw=raw_cells(pages, fields))).fetchall()
+def count(con: duckdb.DuckDBPyConnection, page: Path, fields: Sequence[Field]) -> int:
+    """How many records a page holds. Raises duckdb.Error where it is broken."""
+    found = con.execute(compose("SELECT count(*) FROM ({raw})", raw=raw_cells([page], fields))).fetchall()
     return int(found[0][0])
 
 

@@ -148,21 +148,16 @@ class Reader:
     def _begin(self, query: Query, part: Part) -> None:
         """Count, and choose the way. When the count was made, by the org's clock, is noted: nothing that changed later
         may count as seen."""
-        answer = None
         try:
             answer = self.session.get(self._path, params={"q": query.counting()})
+            total = int(answer.body.get("totalSize", 0))
         except ApiError as error:
-            # Too many to be counted in time are many.
             if code_of(error) != "QUERY_TIMEOUT":
                 raise
-        total = None if answer is None else int(answer.body.get("totalSize", 0))
-        started = None if answer is None else _stamp(answer.headers.get("date", ""))
-        if total == 0:
-            part.note(way="none", started=started, done=True)
-        elif total is None or total >= self.session.policy.bulk_from_rows:
-            part.note(way="bulk", started=started)
-        else:
-            part.note(way="rest", started=started)
+            # Too many to be counted in time are many; another answer tells the time.
+            answer, total = self.session.get(self.session.path("limits")), self.session.policy.bulk_from_rows
+        way = "none" if total == 0 else "bulk" if total >= self.session.policy.bulk_from_rows else "rest"
+        part.note(way=way, started=_stamp(answer.headers.get("date", "")) or stamp(self.now()), done=total == 0)
 
     def fetch_small(self, query: Query) -> list[Any]:
         """The records of a query that is known to have few, not kept in a journal. Raises ApiError."""

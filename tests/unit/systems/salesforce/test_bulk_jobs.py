@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestration.systems.http import ApiError
@@ -56,8 +58,12 @@ def test_which_way_is_taken_depends_on_how_many_there_are(org: Org) -> None:
 def test_a_count_that_takes_too_long_means_many(org: Org) -> None:
     body = [{"errorCode": "QUERY_TIMEOUT", "message": "Your query request was running for too long."}]
     org.simulator.faults.add("status", "GET */queryAll", status=400, body=body)
-    org.pull(PLAIN, bulk_from_rows=1_000_000)
+    # Stamps that are ahead of the org's own time: when the pull began is known all the same.
+    now = org.simulator.company.clock.stamp()
+    org.simulator.company.add("Task", Subject="Tomorrow's", at=now + timedelta(days=1))
+    pulled = org.pull(PLAIN, bulk_from_rows=1_000_000)
     assert org.calls(MADE) == 1
+    assert f"{now:%Y-%m-%d}" == (pulled.watermark or "")[:10]
     assert org.rows() == expected(org)
 
 
@@ -123,6 +129,8 @@ def test_results_that_never_get_right_are_an_error(org: Org, fault: str) -> None
         org.pull(PLAIN)
     assert caught.value.action
     assert org.calls(MADE) == 3
+    # A job that can't be asked for can't be deleted either.
+    assert bool(org.crm.jobs.all) == (fault == "job_gone")
     org.simulator.faults.clear()
     org.pull(PLAIN)
     assert org.rows() == expected(org)
