@@ -161,7 +161,8 @@ class Org:
             {
                 "activity_id": one["Id"],
                 "account_id": one["AccountId"] or "",
-                "opportunity_id": one["WhatId"] or "",
+                # What a task is about may be anything.
+                "opportunity_id": one["WhatId"] if (one["WhatId"] or "").startswith("006") else "",
                 "owner_name": users.get(one["OwnerId"], ""),
                 "subject": one["Subject"] or "",
                 "occurred_at": _written(one["CompletedDateTime"] or one["ActivityDate"]),

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from orchestration.policy.problems import nearest
 from orchestration.policy.sources import Source
@@ -79,10 +80,11 @@ _RIGHTS = "the user's permission set may read it"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field as it is asked for: its path in the org's spelling, and its type."""
+    """One field as it is asked for: its path in the org's spelling, its type, and what a reference may point to."""
 
     path: str
     type: str
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Describe:
             )
         name, targets = relation
         inner = self.field(self.object(targets[0]), rest) if len(targets) == 1 else self._of_any(name, targets, rest)
-        return Field(f"{name}.{inner.path}", inner.type)
+        return Field(f"{name}.{inner.path}", inner.type, inner.targets)
 
     def asked(self, source: Source, key_field: str | None = None) -> Asked:
         """What a source asks for. Raises SourceError for the first thing that isn't there or doesn't fit."""
@@ -241,7 +243,7 @@ class Describe:
         return Object(
             str(told.get("name", name)),
             str(told.get("keyPrefix") or ""),
-            {one["name"].lower(): Field(one["name"], str(one.get("type", ""))) for one in fields},
+            {one["name"].lower(): _field(one) for one in fields},
             {
                 one["relationshipName"].lower(): (one["relationshipName"], tuple(one.get("referenceTo") or ()))
                 for one in fields
@@ -297,6 +299,10 @@ class Describe:
             expected=f"a field of {found.name} that {_RIGHTS}",
             action=nearest(field, names) or "see its API name in the org's object manager",
         )
+
+
+def _field(told: Mapping[str, Any]) -> Field:
+    return Field(told["name"], str(told.get("type", "")), tuple(told.get("referenceTo") or ()))
 
 
 def _check_type(source: Source, found: Object, column: str, field: Field) -> None:

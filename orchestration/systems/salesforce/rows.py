@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestration.policy.sources import Source
 from orchestration.sources.salesforce_ids import long_id_sql
-from orchestration.sources.sqltext import Sql, compose, identifier, joined
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Kind
 from orchestration.systems.salesforce import pages
 from orchestration.systems.salesforce.describe import EVIDENCE, Asked, Field
@@ -23,6 +23,9 @@ WITHHELD = "_withheld"
 # The view of the ids of records that a file is attached to.
 EVIDENCE_VIEW = "evidence"
 ID, DELETED, CLOSED = "Id", "IsDeleted", "IsClosed"
+# What ids of these columns begin with: a task's WhatId may be any record's.
+_PREFIXES = {"account_id": "001", "opportunity_id": "006", "contract_id": "800", "contact_id": "003"}
+_SEVERAL = 2
 _NULL = Sql("CAST(NULL AS VARCHAR)")
 
 
@@ -50,7 +53,7 @@ def select(source: Source, asked: Asked, fields: Sequence[Field], paths: Sequenc
         return pages.cell(fields, found) if found in fields else _NULL
 
     texts = {
-        **{column: _text(fields, mapped) for column, mapped in asked.columns.items()},
+        **{column: _text(column, fields, mapped) for column, mapped in asked.columns.items()},
         **{name: pages.cell(fields, field) for name, field in asked.extra.items()},
     }
     rows = compose(
@@ -89,11 +92,19 @@ def handed_on(asked: Asked) -> Sql:
     )
 
 
-def _text(fields: Sequence[Field], mapped: Sequence[Field | str]) -> Sql:
+def _text(column: str, fields: Sequence[Field], mapped: Sequence[Field | str]) -> Sql:
     # Evidence is always filled: what stands behind it is never looked at.
     ends = mapped.index(EVIDENCE) if EVIDENCE in mapped else len(mapped)
-    found = [pages.cell(fields, field) for field in mapped[:ends] if isinstance(field, Field)]
+    found = [_meant(column, fields, field) for field in mapped[:ends] if isinstance(field, Field)]
     return first_filled(found) if found else _NULL
+
+
+def _meant(column: str, fields: Sequence[Field], field: Field) -> Sql:
+    """The cell; of a reference to several objects only where it points to what the column is about."""
+    cell, prefix = pages.cell(fields, field), _PREFIXES.get(column)
+    if prefix is None or len(field.targets) < _SEVERAL:
+        return cell
+    return compose("CASE WHEN starts_with({cell}, {prefix}) THEN {cell} END", cell=cell, prefix=literal(prefix))
 
 
 def _withheld(asked: Asked, fields: Sequence[Field], closed: Sql) -> Sql:

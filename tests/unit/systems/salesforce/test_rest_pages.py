@@ -363,3 +363,14 @@ def test_a_hanging_answer_ends_by_time_out(org: Org) -> None:
         system.session.get(system.session.path("queryAll"), params={"q": "SELECT Id FROM Task"})
     system.close()
     assert replace(org).rows is not None
+
+
+def test_a_reference_to_several_objects_counts_where_it_points_to_the_one_meant(org: Org) -> None:
+    source = PLAIN.model_copy(update={"columns": {**PLAIN.columns, "account_id": ("WhatId", "AccountId")}})
+    org.pull(source)
+    books = {one["Id"]: one for one in org.simulator.company.rows("Task")}
+    abouts = {books[row["activity_id"]]["WhatId"][:3] for row in org.rows(source)}
+    assert abouts == {"001", "006"}
+    for row in org.rows(source):
+        assert row["account_id"] == books[row["activity_id"]]["AccountId"]
+        assert row["opportunity_id"][:3] in ("", "006")
