@@ -14,6 +14,8 @@ from orchestration.systems.salesforce.sign_in import SignIn
 _USAGE = re.compile(r"(?:^|[\s,;])api-usage=(\d+)/(\d+)")
 _SIGNED_OUT = "INVALID_SESSION_ID"
 _SPENT = "REQUEST_LIMIT_EXCEEDED"
+# The vendor counts the last 24 hours, so after so long another call may ask how many are left.
+_KNOWN_SECONDS = 3_600
 # How to mend what the vendor's codes say.
 _MENDS: Mapping[str, str] = {
     "API_DISABLED_FOR_ORG": "give the user the permission API Enabled; the org's edition must have the API",
@@ -71,6 +73,7 @@ class Session:
         self._sign_in = SignIn(policy, secret, self._token_call, wall)
         self._token: str | None = None
         self._used: tuple[int, int] | None = None
+        self._used_at = 0.0
         self.api = Api(
             name,
             policy.url,
@@ -95,7 +98,9 @@ class Session:
     @property
     def is_spent(self) -> bool:
         """Whether so many of the day's calls are used that no more are made."""
-        return self._used is not None and self._used[0] * 100 >= self._used[1] * float(self.policy.quota_share_pct)
+        if self._used is None or self.clock() - self._used_at > _KNOWN_SECONDS:
+            return False
+        return self._used[0] * 100 >= self._used[1] * float(self.policy.quota_share_pct)
 
     def path(self, rest: str, version: str | None = None) -> str:
         """The path of something below the version of the API; `version`: another than policy's."""
@@ -139,7 +144,7 @@ class Session:
     def _watch(self, headers: Mapping[str, str]) -> None:
         found = _USAGE.search(headers.get("sforce-limit-info", ""))
         if found:
-            self._used = int(found[1]), int(found[2])
+            self._used, self._used_at = (int(found[1]), int(found[2])), self.clock()
 
     def _judge(self, status: int, body: Any) -> ApiError | None:
         code, words = _code(body), _words(body)

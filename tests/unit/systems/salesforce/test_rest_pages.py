@@ -230,6 +230,20 @@ def test_the_share_of_calls_isn_t_passed(org: Org) -> None:
     assert org.calls("GET */query/*") - before < pulled.pages - 5
 
 
+def test_calls_that_were_spent_are_asked_about_again_after_an_hour(org: Org) -> None:
+    org.crm.daily_calls, org.crm.calls_today = 100, 59
+    session = org.system().session
+    describe = session.path("sobjects/Task/describe")
+    session.get(describe)
+    with pytest.raises(QuotaError):
+        session.get(describe)
+    org.time.seconds += 3_601
+    org.crm.calls_today = 10
+    session.get(describe)
+    assert session.quota == "11 of 100 calls used today"
+    session.close()
+
+
 def test_an_org_that_takes_no_more_calls_says_so(org: Org) -> None:
     org.simulator.faults.add("quota_spent", PAGES, times=None)
     with pytest.raises(QuotaError, match="takes no more calls") as caught:
