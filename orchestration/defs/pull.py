@@ -4,6 +4,7 @@ A refresh asks a system that is due and goes on without it where it doesn't answ
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import dagster as dg
 
@@ -11,7 +12,7 @@ from orchestration.actions.store import utc_now
 from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.progress import Progress
 from orchestration.policy.models import Policies
-from orchestration.refresh.pull import SystemPull, pull
+from orchestration.refresh.pull import SystemPull, last_asked, pull
 from orchestration.settings import Settings
 from orchestration.systems.hooks.waiting import Reading
 from orchestration.systems.pull import sources_of
@@ -78,7 +79,7 @@ def _pulled_asset(
     def pulled(context: dg.AssetExecutionContext):
         wanted = _asked_for(context.run.tags)
         if wanted is not None and system not in wanted:
-            yield from _results(key, SystemPull(system, ()))
+            yield from _results(key, SystemPull(system, ()), last_asked(settings, policies, system))
             return
         progress.advance(f"asking {system}")
         force = wanted is not None or _is_by_hand(context)
@@ -96,7 +97,7 @@ def _pulled_asset(
             calls.ended_well(context.run.run_id)
         if calls.problem:
             context.log.warning(calls.problem)
-        yield from _results(key, found)
+        yield from _results(key, found, last_asked(settings, policies, system))
 
     return pulled
 
@@ -131,8 +132,9 @@ def _is_by_hand(context: dg.AssetExecutionContext) -> bool:
     return (job.startswith(_JOB_PREFIX) or job.startswith("__")) and _SCHEDULE_TAG not in context.run.tags
 
 
-def _results(key: dg.AssetKey, found: SystemPull):
-    yield dg.MaterializeResult(metadata=_metadata(found))
+def _results(key: dg.AssetKey, found: SystemPull, last: Mapping[str, datetime | None]):
+    words = [f"{source}: {f'{at:%Y-%m-%d %H:%M} UTC' if at else 'never'}" for source, at in last.items()]
+    yield dg.MaterializeResult(metadata=_metadata(found) | {"asked last": dg.MetadataValue.text("\n".join(words))})
     yield dg.AssetCheckResult(
         passed=found.problem is None,
         check_name=ANSWERED,

@@ -119,6 +119,12 @@ def handed_on(settings: Settings, policies: Policies, source: Source) -> HandedO
     return handed if all(path.exists() for path in handed.files) else None
 
 
+def last_asked(settings: Settings, policies: Policies, system: str) -> dict[str, datetime | None]:
+    """When each source of a system was pulled last without a fault; aware, None: never."""
+    handed = {source.name: handed_on(settings, policies, source) for source in sources_of(policies, system)}
+    return {name: one.pulled_at if one else None for name, one in handed.items()}
+
+
 def problems_of(run: Run, stream: str) -> Iterator[str]:
     """Why sources of a stream couldn't be pulled in this run, each reason once."""
     noted = [run.noted(f"pulls/{system}") for system in run.policies.systems.by_name]

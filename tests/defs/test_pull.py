@@ -86,6 +86,10 @@ def test_its_figures_are_on_its_page(crm: Crm) -> None:
     by_source = {record.data["source"]: record.data for record in table}
     assert by_source["crm_accounts"]["records"] == 2
     assert by_source["crm_accounts"]["watermark"]
+    today_asked = found["asked last"]
+    assert today_asked.count(today()) == 2
+    crm.goes_away()
+    assert figures(asked(crm, job=None, tags={SYSTEMS_TAG: "crm"}))["asked last"] == today_asked
 
 
 def test_a_person_asks_whatever_is_due_and_a_schedule_and_a_refresh_don_t(crm: Crm) -> None:
