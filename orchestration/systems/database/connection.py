@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 _CONNECT_SECONDS = 30
+_BETWEEN_CANCELS_SECONDS = 0.1
 _LONGEST_TOLD = 300
 _SHORTEST_SECRET = 3
 _URL = "a URL such as postgresql://reader:password@host/database"
@@ -107,18 +108,20 @@ class Connecting:
         if left is None:
             yield
             return
-        late = threading.Event()
+        late, done = threading.Event(), threading.Event()
+        driver = connection.connection.driver_connection
+        stop = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
 
-        def cancel() -> None:
+        def watch() -> None:
+            if done.wait(left):
+                return
             late.set()
-            driver = connection.connection.driver_connection
-            stop = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
-            with suppress(Exception):
-                stop and stop()
+            # Again and again: a query that begins just after isn't cancelled.
+            while stop is not None and not done.wait(_BETWEEN_CANCELS_SECONDS):
+                with suppress(Exception):
+                    stop()
 
-        timer = threading.Timer(left, cancel)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=watch, daemon=True).start()
         try:
             yield
         except SourceError:
@@ -128,7 +131,7 @@ class Connecting:
                 raise self._late(place) from None
             raise
         finally:
-            timer.cancel()
+            done.set()
 
     @contextmanager
     def _told(self, place: str, url: sa.URL) -> Iterator[None]:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 # Changes with what a cell of a page says, so that everything is read anew by a newer version.
 _FORMAT = 1
-
-
 # Which rows of a query are asked for: none (for its columns), some, all by their watermark, or those since one.
 _Rows = Literal["none", "some", "all", "since"]
 
@@ -77,6 +75,7 @@ class DatabaseSystem:
             journal = store.journal(request)
             begin = _where_to_begin(journal, known)
             if source.watermark:
+                result.close()
                 result = self._run(connection, source, "since" if begin.since else "all", columns, begin.since)
             self._fetch(result, source, columns, journal, begin)
         newest = max(filter(None, (journal.position.get("since"), known)), default=None)

@@ -191,7 +191,7 @@ class InboxSystem:
 
     def _keep(self, draft: Path, mail: Mail, part: Part, sha256: str, taken: Taken) -> None:
         name = file_name(mail, part.name, sha256)
-        if taken.has(mail, sha256, name):
+        if taken.has(mail, sha256):
             taken.done([mail.uid])
             return
         # The report's time is when it came: no news keeps it, the same news once more is newer.

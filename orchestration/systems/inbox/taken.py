@@ -96,12 +96,10 @@ class Taken:
         known = _mail_key(mail)
         return any(each.mail == known and each.file for each in self.attachments if known)
 
-    def has(self, mail: Mail, sha256: str, file: str) -> bool:
+    def has(self, mail: Mail, sha256: str) -> bool:
         """Whether this content came with this mail before, perhaps under another number."""
         known = _mail_key(mail)
-        return any(
-            each.file == file or (known and (each.mail, each.sha256) == (known, sha256)) for each in self.attachments
-        )
+        return any((each.mail, each.sha256) == (known, sha256) for each in self.attachments if known)
 
     def note(self, mail: Mail, *, sha256: str = "", file: str = "", refused: str = "") -> None:
         """An attachment that was taken or refused."""

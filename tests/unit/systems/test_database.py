@@ -413,6 +413,15 @@ def test_a_query_that_takes_too_long_is_cancelled(pull, tickets, tmp_path, diale
     assert time.monotonic() - started < 10
 
 
+def test_no_row_is_taken_after_the_deadline(tmp_path):
+    with sqlite3.connect(tmp_path / "quick.db") as connection:
+        connection.execute("create table tickets (ticket_id text)")
+    pull = Pull(tmp_path / "pulled", f"sqlite:///{tmp_path / 'quick.db'}")
+    source = {**TICKETS, "watermark": None, "deleted": None, "columns": {}, "sql": "select * from tickets"}
+    with pytest.raises(SourceError, match="taken as long as it may"):
+        pull(source, deadline=time.monotonic() - 1)
+
+
 def test_a_server_that_never_answers_is_given_up(pull):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         pull.url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x"

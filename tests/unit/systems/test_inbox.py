@@ -171,6 +171,18 @@ def test_a_mail_under_another_number_is_taken_once(mailbox):
     mailbox.put(message_id="<two@example.com>", days=1)
     again = mailbox.pull()
     assert (again.files, again.pages, again.notes) == (before, 0, ())
+    mailbox.server.take_away(mailbox.name)
+    mailbox.put(b"a\nnew\n", days=0.5)
+    assert mailbox.contents()[-1] == b"a\nnew\n", "its number is one that another mail had"
+
+
+def test_a_mail_without_an_id_is_known_by_when_it_came(mailbox):
+    mailbox.raw(_mail(_part(NAMED, CSV)))
+    before = mailbox.pull().files
+    mailbox.server.take_away(mailbox.name)
+    mailbox.raw(_mail(_part(NAMED, CSV)))
+    again = mailbox.pull()
+    assert (again.files, again.pages) == (before, 0)
 
 
 def test_what_comes_late_never_stands_in_the_place_of_newer_facts(mailbox):
