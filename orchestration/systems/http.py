@@ -17,13 +17,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from orchestration.actions.connectors.http import wait_seconds
 from orchestration.policy.systems import Calling
 from orchestration.sources.errors import SourceError
 
@@ -325,6 +326,20 @@ def _after(error: ApiError, attempts: int) -> ApiError:
     if not error.action:
         error.action = NOTHING_LOST
     return error
+
+
+def wait_seconds(retry_after: str | None) -> float | None:
+    """Retry-After, in seconds or as a date, as seconds from now; None where it says nothing."""
+    if not retry_after:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
 def _plain_path(path: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from orchestration.actions.connectors.base import NotTakenError, RefusedError, UnknownOutcomeError
+from orchestration.systems.http import wait_seconds
 
 _MOST_BYTES = 1_000_000
 _LONGEST_ANSWER = 200
@@ -61,20 +60,6 @@ def _judged(answer: httpx.Response, content: bytes, host: str, also: tuple[int, 
     if answer.is_server_error:
         raise NotTakenError(told, wait_seconds(answer.headers.get("retry-after")), certain=False)
     raise RefusedError(f"{told}: {short(content)}" if content else told)
-
-
-def wait_seconds(retry_after: str | None) -> float | None:
-    """Retry-After, in seconds or as a date, as seconds from now; None where it says nothing."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
 def short(content: bytes) -> str:

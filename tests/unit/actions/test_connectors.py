@@ -30,7 +30,6 @@ from orchestration.actions.connectors.base import (
 from orchestration.actions.connectors.build import build_connectors
 from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.email import Email
-from orchestration.actions.connectors.http import wait_seconds
 from orchestration.actions.connectors.slack import Slack, escaped
 from orchestration.actions.connectors.teams import Teams
 from orchestration.actions.connectors.webhook import KEY, SIGNATURE, TIMESTAMP, Webhook
@@ -38,6 +37,7 @@ from orchestration.actions.messages import Message, plain, shortened
 from orchestration.policy.connectors import Connector as ConnectorPolicy
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
+from orchestration.systems.http import wait_seconds
 from tests.support.ledger import policies
 from tests.support.receiver import Answer, Receiver, Request, receiver
 
