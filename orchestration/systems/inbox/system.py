@@ -180,13 +180,17 @@ class InboxSystem:
 
     def _download(self, mail: Mail, part: Part, target: Path) -> None:
         most = int(self._policy.most_bytes * _SENT_LARGER)
+        too_large = DamagedError(f"is larger than {self._policy.most_bytes:,} bytes")
+        # What the server says of its size, then what comes.
+        if part.size > most:
+            raise too_large
         size = 0
         with target.open("wb") as file:
             for piece in self._session.pieces(mail.uid, part.number):
                 self._patience.check_time()
                 size += len(piece)
-                if max(size, part.size) > most:
-                    raise DamagedError(f"is larger than {self._policy.most_bytes:,} bytes")
+                if size > most:
+                    raise too_large
                 file.write(piece)
 
     def _keep(self, draft: Path, mail: Mail, part: Part, sha256: str, taken: Taken) -> None:

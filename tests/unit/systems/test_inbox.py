@@ -114,7 +114,7 @@ class Mailbox:
 
 
 def test_reports_are_taken_in_the_order_they_came_each_a_file_of_its_own(mailbox):
-    for days, content in ((1, b"a\nnew\n"), (8, b"a\nold\n"), (40, b"a\ntoo old\n")):
+    for days, content in ((1, b"a\nnew\n"), (8, b"a\nold\n"), (30.2, b"a\ntoo old\n")):
         mailbox.put(content, days=days)
     pulled = mailbox.pull()
     assert [path.read_bytes() for path in pulled.files] == [b"a\nold\n", b"a\nnew\n"]
@@ -198,7 +198,12 @@ def test_what_comes_late_never_stands_in_the_place_of_newer_facts(mailbox):
 def test_nothing_on_the_server_changes_and_no_text_is_kept(mailbox):
     mailbox.put()
     before = mailbox.server.flags(mailbox.name)
-    mailbox.pull()
+    with proxy(mailbox.server.port) as between:
+        mailbox.settings["port"] = between.port
+        mailbox.pull()
+        said = bytes(between.passed)
+    assert b" EXAMINE " in said
+    assert b" SELECT " not in said
     assert mailbox.server.flags(mailbox.name) == before
     assert b"Seen" not in before
     kept = b"".join(path.read_bytes() for path in mailbox.folder.rglob("*") if path.is_file())
@@ -387,6 +392,18 @@ def test_what_can_not_be_used_is_refused_and_told_and_stops_nothing(mailbox, par
     mailbox.put(b"good again", days=1)
     assert mailbox.pull().notes == (), "of the past, once a newer one came"
     assert not list(mailbox.folder.rglob(".tmp-*"))
+
+
+def test_what_is_too_large_is_not_fetched(mailbox):
+    mailbox.settings["most_bytes"] = 1_000
+    mailbox.put(b"x" * 300_000)
+    came: list[int] = []
+    with proxy(mailbox.server.port) as between:
+        between.on_answer = came.append
+        mailbox.settings["port"] = between.port
+        with pytest.raises(SourceError, match="larger than 1,000 bytes"):
+            mailbox.pull()
+    assert max(came) < 100_000
 
 
 @pytest.mark.parametrize(
