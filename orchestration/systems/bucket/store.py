@@ -53,7 +53,7 @@ class ObjectStore:
         self._timeout = timeout_seconds
         self._opened: AbstractFileSystem | None = None
 
-    def list(self, folder: str, depth: int | None) -> list[Object]:
+    def objects(self, folder: str, depth: int | None) -> list[Object]:
         """The objects below a folder within this one; `depth`: of folders, None for all."""
         place = folder or "folder"
         files = self._files
@@ -63,12 +63,12 @@ class ObjectStore:
             found = files.find(f"{root}/{folder}".rstrip("/"), maxdepth=depth, detail=True)
             if not found and not files.isdir(root):
                 raise FileNotFoundError
-            objects = [
+            listed = [
                 _object(path, path.removeprefix(root).removeprefix("/"), about)
                 for path, about in found.items()
                 if about.get("type") != "directory"
             ]
-        return [each for each in objects if each is not None]
+        return [each for each in listed if each is not None]
 
     def again(self, known: Object) -> Object:
         """The object as it is now."""

@@ -90,9 +90,9 @@ class BucketSystem:
         """The objects that a source reads, by name; raises SourceError where there is none."""
         folder, depth = _where(source)
         found = (
-            self._patience.persist(lambda: self._store.list(folder, depth))
+            self._patience.persist(lambda: self._store.objects(folder, depth))
             if patient
-            else self._store.list(folder, depth)
+            else self._store.objects(folder, depth)
         )
         fitting = sorted((each for each in found if _fits(each.name, source)), key=lambda each: each.name)
         if not fitting:
