@@ -9,7 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
-from orchestration.actions.store import Store
+from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal.hooks import BODY_SECONDS, Door

@@ -31,8 +31,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from orchestration.actions.store import Store, utc_now
-from orchestration.actions.tables import hook_calls
+from orchestration.ledger.store import Store, utc_now
+from orchestration.ledger.tables import hook_calls
 from orchestration.policy.systems import System, Systems
 from orchestration.settings import Settings
 from orchestration.systems.hooks.allowance import Allowance

@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 
 from orchestration.actions.intake import rows_of
 from orchestration.actions.states import Status
-from orchestration.actions.store import Store, one
-from orchestration.actions.tables import alert_entries, alerts, notices
+from orchestration.ledger.store import Store, one
+from orchestration.ledger.tables import alert_entries, alerts, notices
 from orchestration.policy.models import Policies
 from orchestration.publishing.reader import Publication
 from orchestration.sources.streams import ALERT_STEPS

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 
 from orchestration.actions.moves import move_one
 from orchestration.actions.states import IllegalMoveError, Status, check_move, words
-from orchestration.actions.store import Store, one
 from orchestration.actions.sync import local_day
-from orchestration.actions.tables import actions
+from orchestration.ledger.store import Store, one
+from orchestration.ledger.tables import actions
 from orchestration.policy.models import Policies
 
 _LONGEST_REASON = 1_000

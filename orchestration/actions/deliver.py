@@ -7,9 +7,9 @@ from datetime import datetime
 
 from orchestration.actions.clocks import Ticked, tick
 from orchestration.actions.connectors.build import build_connectors, close_connectors
-from orchestration.actions.store import Store, utc_now
 from orchestration.actions.sync import tend
 from orchestration.actions.worker import Worked, Worker
+from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import alert_entries, transitions
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import alert_entries, transitions
 from orchestration.operations.sources import ACTION_LOG, ALERT_LOG, SOURCES
 from orchestration.publishing import durable
 

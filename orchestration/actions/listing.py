@@ -14,8 +14,8 @@ from rich.table import Table
 from orchestration.actions.clocks import CLOSED, STEPS, next_step
 from orchestration.actions.messages import plain
 from orchestration.actions.states import WAITING, Status
-from orchestration.actions.store import Store
-from orchestration.actions.tables import actions, alerts, transitions
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import actions, alerts, transitions
 from orchestration.policy.models import Policies
 
 # What still has somebody's work before it.

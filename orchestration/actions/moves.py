@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from orchestration.actions.states import ENTRY, MODES, Status, check_move
-from orchestration.actions.tables import actions, transitions
+from orchestration.ledger.tables import actions, transitions
 
 _LOGGED = ("action_id", "account_id", "action", "subject")
 

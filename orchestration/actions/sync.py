@@ -17,8 +17,8 @@ from orchestration.actions import clocks
 from orchestration.actions.intake import rows_of
 from orchestration.actions.moves import Mover, by_mode, rank
 from orchestration.actions.states import ENTRY, WAITING, Status, may_become
-from orchestration.actions.store import Store
-from orchestration.actions.tables import DESCRIBED, actions, alert_entries, alerts, publications, transitions
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import DESCRIBED, actions, alert_entries, alerts, publications, transitions
 from orchestration.policy.models import Policies
 from orchestration.publishing.reader import Publication
 

@@ -29,8 +29,8 @@ from orchestration.actions.connectors.base import (
 from orchestration.actions.messages import SCORE_ACTION, Message, shortened
 from orchestration.actions.moves import move_one
 from orchestration.actions.states import Status
-from orchestration.actions.store import Store, utc_now
-from orchestration.actions.tables import actions, notices
+from orchestration.ledger.store import Store, utc_now
+from orchestration.ledger.tables import actions, notices
 from orchestration.policy.models import Policies
 
 WORKER = "worker"

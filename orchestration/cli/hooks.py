@@ -48,7 +48,7 @@ def serve(
     """Receive calls, until Ctrl-C."""
     import uvicorn
 
-    from orchestration.actions.store import LedgerError, Store
+    from orchestration.ledger.store import LedgerError, Store
     from portal.app import create_app, server_config
 
     settings = settings_of(home=home, policies=policies)
@@ -88,7 +88,7 @@ def list_calls(
     """The last calls, and how many wait."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from orchestration.actions.store import LedgerError, Store
+    from orchestration.ledger.store import LedgerError, Store
     from orchestration.systems.hooks.waiting import count_waiting, recent
 
     settings = settings_of(home=home)

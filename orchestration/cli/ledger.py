@@ -26,7 +26,7 @@ from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from orchestration.actions.decide import Desk
-    from orchestration.actions.store import Store
+    from orchestration.ledger.store import Store
 
 actions_app = typer.Typer(help="The ledger of actions: see, decide, carry out.", no_args_is_help=True)
 alerts_app = typer.Typer(help="The ledger of alerts: see them, and note what was done.", no_args_is_help=True)
@@ -149,7 +149,7 @@ def alerts_list(
 ) -> None:
     """The alerts that are open, with what is due next."""
     from orchestration.actions.listing import show_alerts
-    from orchestration.actions.store import utc_now
+    from orchestration.ledger.store import utc_now
 
     settings = settings_of(home=home, policies=policies)
     with _ledger(settings) as store:
@@ -187,7 +187,7 @@ def _ledger(settings: Settings) -> Iterator[Store]:
     """The ledger of the home, open; ends the command where there is none or it can't be used."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from orchestration.actions.store import LedgerError, Store
+    from orchestration.ledger.store import LedgerError, Store
 
     if not Store.exists(settings):
         not_understood(f"there is no ledger in {short(settings.home_path)} yet; a refresh makes it")
@@ -204,7 +204,7 @@ def _decide(
 ) -> None:
     """Decide on each; one that can't be decided doesn't stop the others."""
     from orchestration.actions.decide import DecisionError, Desk
-    from orchestration.actions.store import utc_now
+    from orchestration.ledger.store import utc_now
 
     rules = policies_of(settings)
 
@@ -218,7 +218,7 @@ def _decide(
 def _note(ids: list[str], step: str, note: str | None, by: str | None, settings: Settings) -> None:
     """Note a step of each alert; one that can't have it doesn't stop the others."""
     from orchestration.actions.clocks import StepError, note_step
-    from orchestration.actions.store import utc_now
+    from orchestration.ledger.store import utc_now
 
     rules = policies_of(settings)
 

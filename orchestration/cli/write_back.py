@@ -22,7 +22,7 @@ from orchestration.cli.shared import (
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from orchestration.actions.store import Store
+    from orchestration.ledger.store import Store
     from orchestration.publishing.reader import Publication
     from orchestration.write_back.round import Report, Round
 
@@ -96,7 +96,7 @@ def write_back_retry(
 
 
 def _note(work: Round, settings: Settings, publication: Publication, limit: int) -> None:
-    from orchestration.actions.store import Store
+    from orchestration.ledger.store import Store
     from orchestration.write_back.listing import show_noted
 
     store = Store.open(settings) if Store.exists(settings) else None
@@ -136,7 +136,7 @@ def _publication(settings: Settings) -> Iterator[Publication]:
 
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Store]:
-    from orchestration.actions.store import Store
+    from orchestration.ledger.store import Store
 
     if not Store.exists(settings):
         not_understood(f"there is no ledger in {short(settings.home_path)} yet; a refresh makes it")
@@ -148,7 +148,7 @@ def _ledger(settings: Settings) -> Iterator[Store]:
 def _opened(settings: Settings) -> Iterator[Store]:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from orchestration.actions.store import LedgerError, Store
+    from orchestration.ledger.store import LedgerError, Store
 
     try:
         with Store.open(settings) as store:

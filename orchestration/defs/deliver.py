@@ -4,10 +4,10 @@ import dagster as dg
 
 from orchestration.actions.connectors.base import SetUpError
 from orchestration.actions.deliver import deliver
-from orchestration.actions.store import Store, utc_now
 from orchestration.actions.sync import take_in
 from orchestration.defs.asof import ONE_RUN_A_DATE
 from orchestration.defs.progress import Progress
+from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.load import load_policies
 from orchestration.publishing.reader import Publication
 from orchestration.settings import Settings

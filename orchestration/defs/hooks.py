@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration.actions.store import Store, utc_now
 from orchestration.defs.asof import CADENCE_TAG
 from orchestration.defs.jobs import SCHEDULES
 from orchestration.defs.pull import SYSTEMS_TAG, connected
+from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.systems.hooks.waiting import Waiting, waiting

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import dagster as dg
 
-from orchestration.actions.store import utc_now
 from orchestration.defs.asof import ONE_RUN_A_DATE, run_of
 from orchestration.defs.progress import Progress
+from orchestration.ledger.store import utc_now
 from orchestration.policy.models import Policies
 from orchestration.refresh.pull import SystemPull, last_asked, pull
 from orchestration.settings import Settings

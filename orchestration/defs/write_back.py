@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from orchestration.actions.store import Store
 from orchestration.defs.asof import ONE_RUN_A_DATE
 from orchestration.defs.deliver import GROUP, LEDGER
 from orchestration.defs.progress import Progress
+from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.publishing.reader import Publication
 from orchestration.settings import Settings

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.actions.export import export_log
-from orchestration.actions.store import LedgerError, Store
+from orchestration.ledger.store import LedgerError, Store
 from orchestration.operations.sources import SOURCES
 from orchestration.policy.handover import extraction_settings, file_source, file_sources
 from orchestration.policy.sources import Source

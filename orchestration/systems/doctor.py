@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from orchestration.actions.store import LedgerError, Store
+from orchestration.ledger.store import LedgerError, Store
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.actions.messages import plain
-from orchestration.actions.store import Store
-from orchestration.actions.tables import write_queue
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import write_queue
 from orchestration.write_back.queue import Standing
 from orchestration.write_back.round import Noted
 

@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import write_queue, written_records
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import write_queue, written_records
 from orchestration.policy.ledger import Work
 from orchestration.systems.salesforce.write import Outcome
 

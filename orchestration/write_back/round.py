@@ -14,8 +14,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store, utc_now
-from orchestration.actions.tables import publications
+from orchestration.ledger.store import Store, utc_now
+from orchestration.ledger.tables import publications
 from orchestration.policy.models import Policies
 from orchestration.policy.write_back import Target
 from orchestration.publishing import durable

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from orchestration.actions.store import Store, utc_now
+from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.ledger import Work
 from orchestration.policy.systems import Calling
 from orchestration.policy.write_back import Target

@@ -9,10 +9,10 @@ import dagster as dg
 import pytest
 
 from orchestration.actions.export import export_log
-from orchestration.actions.store import Store, utc_now
 from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.deliver import EVERY_SECONDS, LEDGER, TAKEN_IN, deliver_job, deliver_sensor, ledger_asset
 from orchestration.defs.progress import Quiet
+from orchestration.ledger.store import Store, utc_now
 from orchestration.refresh.extract import extract
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from orchestration.actions.store import Store, utc_now
 from orchestration.defs import pull as defs_pull
 from orchestration.defs.asof import CADENCE_TAG, as_of_partitions
 from orchestration.defs.hooks import ACCOUNTS_TAG, JOB, SENSOR, cadence_of, hooks_sensor, touched_job
 from orchestration.defs.progress import Quiet
 from orchestration.defs.pull import SYSTEMS_TAG, pull_assets, pull_jobs
+from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.load import load_policies
 from orchestration.systems.hooks.calls import Call, Changed
 from orchestration.systems.hooks.waiting import count_waiting, put_down, recent

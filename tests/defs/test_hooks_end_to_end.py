@@ -11,12 +11,12 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import hook_calls
 from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.hooks import JOB, SENSOR, hooks_sensor, touched_job
 from orchestration.defs.progress import Quiet
 from orchestration.defs.pull import SYSTEMS_TAG, pull_assets
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import hook_calls
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from orchestration.systems.hooks.waiting import count_waiting

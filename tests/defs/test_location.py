@@ -32,7 +32,7 @@ def watch(event, arguments):
 import orchestration
 modules = [module.name for module in pkgutil.walk_packages(orchestration.__path__, "orchestration.")]
 # A script that Alembic runs, which it can do only there.
-modules.remove("orchestration.actions.migrations.env")
+modules.remove("orchestration.ledger.migrations.env")
 sys.addaudithook(watch)
 for name in modules:
     __import__(name)

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 import uvicorn
 import yaml
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import hook_calls
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import hook_calls
 from orchestration.settings import PROJECT_ROOT, Settings
 from portal.app import create_app, server_config
 

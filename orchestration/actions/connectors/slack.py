@@ -12,7 +12,7 @@ from typing import Any
 from orchestration.actions.connectors.base import Found, NotTakenError, RefusedError
 from orchestration.actions.connectors.http import request
 from orchestration.actions.messages import Message
-from orchestration.actions.store import utc_now
+from orchestration.ledger.store import utc_now
 from orchestration.policy.connectors import Connector as ConnectorPolicy
 
 API = "https://slack.com/api"

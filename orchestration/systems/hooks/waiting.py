@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from orchestration.actions.store import LedgerError, Store
-from orchestration.actions.tables import hook_calls
+from orchestration.ledger.store import LedgerError, Store
+from orchestration.ledger.tables import hook_calls
 from orchestration.settings import Settings
 from orchestration.systems.hooks.calls import Call
 from orchestration.systems.hooks.signatures import SALESFORCE, ZENDESK

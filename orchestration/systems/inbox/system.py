@@ -25,8 +25,8 @@ from orchestration.systems.patience import PassingError, Patience
 from orchestration.systems.store import RecordStore
 
 _MAILS_AT_ONCE = 100
-# Base64 with its line ends.
-_SENT_LARGER = 1.4
+# Base64 with its line ends, and what servers count beside it.
+_SENT_LARGER, _SENT_BESIDE = 1.4, 4_096
 
 
 class InboxSystem:
@@ -179,7 +179,7 @@ class InboxSystem:
                 path.unlink(missing_ok=True)
 
     def _download(self, mail: Mail, part: Part, target: Path) -> None:
-        most = int(self._policy.most_bytes * _SENT_LARGER)
+        most = int(self._policy.most_bytes * _SENT_LARGER) + _SENT_BESIDE
         too_large = DamagedError(f"is larger than {self._policy.most_bytes:,} bytes")
         # What the server says of its size, then what comes.
         if part.size > most:

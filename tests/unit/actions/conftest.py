@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from orchestration.actions.store import Store, sqlite_url
+from orchestration.ledger.store import Store, sqlite_url
 from orchestration.policy.models import Policies
 from tests.simulators.fixtures import company, simulator
 from tests.support.ledger import policies

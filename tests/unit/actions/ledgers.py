@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestration.actions.states import Status, check_move
-from orchestration.actions.store import Store
 from orchestration.actions.sync import TakenIn, take_in
-from orchestration.actions.tables import actions, alert_entries, alerts, notices, transitions
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import actions, alert_entries, alerts, notices, transitions
 from orchestration.policy.models import Policies
 from tests.support.ledger import AS_OF, NOW, Row, published
 

@@ -9,7 +9,7 @@ from ledgers import DAY, HOUR, table, take
 
 from orchestration.actions.clocks import STEPS, StepError, Ticked, next_step, note_step, tick
 from orchestration.actions.listing import due_at
-from orchestration.actions.store import Store
+from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from tests.support.ledger import AS_OF, NOW, Row, alert, policies
 

@@ -24,8 +24,8 @@ from orchestration.actions.connectors.base import (
 )
 from orchestration.actions.connectors.build import build_connectors, close_connectors
 from orchestration.actions.messages import SCORE_ACTION, Message
-from orchestration.actions.store import Store
 from orchestration.actions.worker import Worker
+from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from tests.simulators.company import Company

@@ -9,7 +9,7 @@ import pytest
 from ledgers import DAY, log, reasons, row, statuses, take
 
 from orchestration.actions.decide import DecisionError, Desk, NotAllowedError
-from orchestration.actions.store import Store
+from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from tests.support.ledger import NOW, action
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from orchestration.actions.store import Store, sqlite_url, utc_now
 from orchestration.actions.sync import take_in
 from orchestration.cli import app
+from orchestration.ledger.store import Store, sqlite_url, utc_now
 from orchestration.settings import PROJECT_ROOT
 from tests.support.ledger import PEOPLE, action, alert, policies, published
 

@@ -14,10 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledgers import log, take
 
-from orchestration.actions import store as store_module
 from orchestration.actions.states import FOLLOWS, IllegalMoveError, Status, check_move
-from orchestration.actions.store import HEAD, LedgerError, Store, sqlite_url
-from orchestration.actions.tables import APPEND_ONLY, METADATA
+from orchestration.ledger import store as store_module
+from orchestration.ledger.store import HEAD, LedgerError, Store, sqlite_url
+from orchestration.ledger.tables import APPEND_ONLY, METADATA
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.sources.streams import ACTION_STATUSES

@@ -11,8 +11,8 @@ from ledgers import DAY, log, reasons, row, statuses, take
 
 from orchestration.actions.decide import Desk
 from orchestration.actions.states import MODES
-from orchestration.actions.store import Store
 from orchestration.actions.sync import tend
+from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from tests.support.ledger import AS_OF, NOW, action
 
@@ -43,7 +43,7 @@ def test_actions_enter_by_their_mode(store: Store, rules: Policies) -> None:
 def test_the_most_urgent_enter_first(store: Store, rules: Policies) -> None:
     take(store, rules, action("b", priority="P1"), action("a", priority="P2"), action("c", priority="P1"))
     with store.reading() as con:
-        from orchestration.actions.tables import transitions
+        from orchestration.ledger.tables import transitions
 
         found = con.execute(transitions.select().order_by(transitions.c.transition_id)).mappings().all()
     assert [one["action_id"] for one in found] == ["b", "c", "a"]

@@ -18,9 +18,9 @@ from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.webhook import Webhook
 from orchestration.actions.decide import Desk
 from orchestration.actions.export import export_log
-from orchestration.actions.store import Store
-from orchestration.actions.tables import transitions
 from orchestration.actions.worker import SCORE_ACTION, Worked, Worker
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import transitions
 from orchestration.policy.models import Policies
 from tests.support.ledger import AS_OF, NOW, action, policies
 from tests.support.receiver import Answer, Receiver, receiver

@@ -22,8 +22,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import hook_calls
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import hook_calls
 from orchestration.settings import Settings
 from tests.simulators.callouts import Callout, from_crm, from_support, ticket_event
 from tests.support.doors import DESK_KEY, ORG_KEY, calls_kept, home_with_callers, served

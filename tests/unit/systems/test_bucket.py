@@ -274,6 +274,24 @@ def test_an_object_that_is_replaced_while_it_is_read_is_read_again(lake, size, m
     assert lake.waited == [1.0]
 
 
+@pytest.mark.parametrize("size", [9_000_000, 10])
+def test_an_object_that_is_always_replaced_is_told(lake, size, monkeypatch):
+    from orchestration.systems.bucket.store import ObjectStore
+
+    lake.put("invoices.csv", b"0" * size)
+    pieces, times = ObjectStore.pieces, iter(b"123456789")
+
+    def replacing(self: ObjectStore, wanted: Any) -> Iterator[bytes]:
+        for piece in pieces(self, wanted):
+            yield piece
+            lake.put("invoices.csv", bytes([next(times)]) * size)
+
+    monkeypatch.setattr(ObjectStore, "pieces", replacing)
+    with pytest.raises(SourceError, match=r"invoices.csv: the object was replaced while it was read .3 attempts"):
+        lake.pull()
+    assert lake.here() == {}
+
+
 def test_a_pull_that_was_killed_is_gone_on_with(lake, monkeypatch):
     from orchestration.systems.bucket import system
 

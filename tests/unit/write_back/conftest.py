@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from orchestration.actions.store import Store, sqlite_url
+from orchestration.ledger.store import Store, sqlite_url
 from orchestration.settings import Settings
 from tests.simulators.company import Company
 from tests.simulators.fixtures import simulator

@@ -16,8 +16,8 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import write_queue, written_records
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import write_queue, written_records
 from orchestration.policy.models import Policies
 from orchestration.policy.write_back import FEED
 from orchestration.publishing.snapshot import publish_snapshot

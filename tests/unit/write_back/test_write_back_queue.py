@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from crm_feeds import accepted, queued
 
-from orchestration.actions.store import Store
+from orchestration.ledger.store import Store
 from orchestration.policy.ledger import Work
 from orchestration.systems.salesforce.write import Outcome
 from orchestration.write_back import queue

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from orchestration.actions.connectors.salesforce import SalesforceConnector
 from orchestration.actions.connectors.zendesk import ZendeskConnector
 from orchestration.actions.messages import Message
-from orchestration.actions.store import Store
 from orchestration.actions.sync import take_in
 from orchestration.cli import app
 from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.deliver import deliver_job
 from orchestration.defs.progress import Quiet
 from orchestration.defs.write_back import WRITE_BACK, WRITTEN, write_back_asset
+from orchestration.ledger.store import Store
 from orchestration.policy.connectors import Connector
 from orchestration.policy.models import Policies
 from orchestration.policy.sources import Source

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from crm_feeds import FIELDS, TARGET, accepted, account, feed, queued, rules
 
-from orchestration.actions.store import Store
+from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.systems.build import build_writer

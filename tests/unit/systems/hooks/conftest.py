@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.actions.store import Store, sqlite_url
+from orchestration.ledger.store import Store, sqlite_url
 from tests.support.postgres import postgres_database, postgres_url
 
 __all__ = ["postgres_database", "postgres_url"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 from typer.testing import CliRunner
 
-from orchestration.actions.store import Store, utc_now
 from orchestration.cli import app
+from orchestration.ledger.store import Store, utc_now
 from orchestration.settings import Settings
 from orchestration.systems.hooks.waiting import newest, take
 from tests.simulators.callouts import from_crm, from_support

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from orchestration.actions.store import Store
-from orchestration.actions.tables import hook_calls
+from orchestration.ledger.store import Store
+from orchestration.ledger.tables import hook_calls
 from orchestration.settings import Settings
 from orchestration.systems.hooks.allowance import Allowance
 from orchestration.systems.hooks.calls import Call, Changed

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from orchestration.actions.tables import METADATA
+from orchestration.ledger.tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 context.run_migrations()
