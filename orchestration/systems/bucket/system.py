@@ -59,7 +59,7 @@ class BucketSystem:
                 self._patience.persist(lambda each=each: self._fetch(each, mirror))
                 fetched += 1
             else:
-                mirror.note(each)
+                mirror.touch(each)
         mirror.remove_others({each.name for each in wanted})
         return Pulled(
             source.name,
@@ -182,9 +182,13 @@ class _Mirror:
         durable.move(draft, target)
         self.note(wanted)
 
-    def note(self, wanted: Object) -> None:
-        """The version that is here, with its time."""
+    def touch(self, wanted: Object) -> None:
+        """Give what is here the time of a later writing."""
         os.utime(self.path(wanted.name), ns=(wanted.modified_ns, wanted.modified_ns))
+        self.note(wanted)
+
+    def note(self, wanted: Object) -> None:
+        """The version that is here."""
         self._known[wanted.name] = wanted.version
         self._save()
 

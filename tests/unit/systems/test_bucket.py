@@ -18,7 +18,7 @@ from orchestration.policy.sources import Source
 from orchestration.policy.systems import Bucket, Calling, Pulling
 from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Context, Pulled
-from orchestration.systems.bucket.system import BucketSystem
+from orchestration.systems.bucket.system import BucketSystem, _where
 from orchestration.systems.store import RecordStore
 from tests.support.proxy import proxy
 
@@ -208,8 +208,23 @@ def test_names_that_are_no_files_names_are_left_there(lake):
         lake.put(name)
     lake.put("", b"", folder="crm/invoices/")
     lake.put("invoices.csv")
-    lake.pull(path="**/*.csv")
+    assert lake.pull(path="**/*.csv").pages == 1
     assert set(lake.here()) == {"invoices.csv"}
+    assert len(list(lake.folder.parent.rglob("*.csv"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        (None, ("", 1)),
+        ("invoices.csv", ("", 1)),
+        ("a/b/invoices*.csv", ("a/b", 1)),
+        ("a/*/c/*.csv", ("a", 3)),
+        ("a/**/*.csv", ("a", None)),
+    ],
+)
+def test_no_more_is_listed_than_a_pattern_reaches(path, where):
+    assert _where(_source({"path": path})) == where
 
 
 def test_a_folder_of_this_machine(tmp_path):
@@ -223,6 +238,28 @@ def test_a_folder_of_this_machine(tmp_path):
         system = BucketSystem("lake", policy, None, CALLING)
         assert system.pull(Source(**SOURCE), store, Context(tmp_path, lambda name: tmp_path)).pages == pages
     assert (tmp_path / "here" / "drop" / "invoices.csv").stat().st_mtime == 1_780_000_000
+
+
+def test_a_store_that_doesn_t_pin_versions_is_looked_at_again(tmp_path, monkeypatch):
+    from orchestration.systems.bucket.store import ObjectStore
+
+    file = tmp_path / "invoices.csv"
+    file.write_bytes(b"1" * 100)
+    pieces, replaced = ObjectStore.pieces, []
+
+    def replacing(self: ObjectStore, wanted: Any) -> Iterator[bytes]:
+        yield from pieces(self, wanted)
+        if not replaced:
+            replaced.append(True)
+            file.write_bytes(b"2" * 100)
+            os.utime(file, (1_780_000_000, 1_780_000_000))
+
+    monkeypatch.setattr(ObjectStore, "pieces", replacing)
+    system = BucketSystem("lake", Bucket(url=f"file://{tmp_path}"), None, CALLING)
+    system._patience.sleep = lambda _: None
+    store = RecordStore(tmp_path / "here", PULLING, NOW)
+    system.pull(Source(**SOURCE), store, Context(tmp_path, lambda name: tmp_path))
+    assert (tmp_path / "here" / "drop" / "invoices.csv").read_bytes() == b"2" * 100
 
 
 # -- what breaks off --------------------------------------------------------------------------------------------------
@@ -360,6 +397,8 @@ def test_who_is_refused_learns_why_and_never_the_key(lake, endpoint):
         lake.pull()
     assert "AKIDEXAMPLE" not in str(error.value)
     assert lake.waited == [], "it isn't tried again"
+    told = lake.system()._store._scrubbed(PermissionError(f"no {KEYS}, no"))
+    assert told == "no …:…, no"
     assert not lake.examine().is_ok
 
 
