@@ -21,6 +21,7 @@ from orchestration.policy.systems import Database, Pulling
 from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Context, Pulled
 from orchestration.systems.database.cells import texts
+from orchestration.systems.database.connection import Connecting
 from orchestration.systems.database.system import DatabaseSystem
 from orchestration.systems.store import RecordStore
 from tests.support.postgres import PASSWORD, postgres_database, postgres_url  # noqa: F401 -- fixtures
@@ -411,6 +412,19 @@ def test_a_query_that_takes_too_long_is_cancelled(pull, tickets, tmp_path, diale
     with pytest.raises(SourceError, match="taken as long as it may"):
         pull(source, deadline=started + 0.3)
     assert time.monotonic() - started < 10
+
+
+def test_a_query_that_begins_after_the_deadline_is_cancelled_too(tmp_path):
+    sqlite3.connect(tmp_path / "slow.db").close()
+    (tmp_path / "slow.db").touch()
+    connecting = Connecting("warehouse", f"sqlite:///{tmp_path / 'slow.db'}", time.monotonic())
+    slow = "with recursive r(i) as (select 1 union all select i + 1 from r limit 20000000) select max(i) from r"
+    with (
+        pytest.raises(SourceError, match="taken as long as it may"),
+        connecting.connected("desk") as connection,
+    ):
+        time.sleep(0.25)
+        connection.exec_driver_sql(slow).fetchall()
 
 
 def test_no_row_is_taken_after_the_deadline(tmp_path):
