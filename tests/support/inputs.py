@@ -18,6 +18,10 @@ from orchestration.policy.load import load_policies
 from orchestration.policy.tables import policy_tables
 from orchestration.refresh.histories import READS
 from orchestration.refresh.inputs import (
+    ACCOUNT_MATCHES_SCHEMA,
+    ROW_EFFECTS_SCHEMA,
+    ROW_FAILURES_SCHEMA,
+    RULES_SCHEMA,
     STREAMS_SCHEMA,
     SUPPORT_ORGANIZATIONS_SCHEMA,
     context_table,
@@ -28,36 +32,6 @@ from orchestration.settings import PROJECT_ROOT
 from orchestration.sources.streams import STREAMS, landing_schema
 
 Row = dict[str, Any]
-
-ROW_FAILURES = pa.schema(
-    [
-        ("rule", pa.string()),
-        ("stream", pa.string()),
-        ("extraction_id", pa.string()),
-        ("row", pa.int64()),
-        ("record_key", pa.string()),
-        ("account_id", pa.string()),
-        ("column_name", pa.string()),
-        ("actual", pa.string()),
-        ("expected", pa.string()),
-        ("sentence", pa.string()),
-        ("suggestion", pa.string()),
-        ("effect", pa.string()),
-    ]
-)
-ROW_EFFECTS = pa.schema(
-    [
-        ("stream", pa.string()),
-        ("source", pa.string()),
-        ("landed_row", pa.int64()),
-        ("effect", pa.string()),
-        ("column_name", pa.string()),
-    ]
-)
-RULES = pa.schema(
-    [(name, pa.string()) for name in ("rule", "stream", "severity", "title", "description", "owner_role", "expected")]
-)
-MATCHES = pa.schema([("account_name", pa.string()), ("account_id", pa.string()), ("method", pa.string())])
 
 
 @dataclass
@@ -87,7 +61,7 @@ class World:
         tables: dict[tuple[str, str], Any] = empty_landing()
         for name, rows in self.streams.items():
             tables["landing", name] = landed(name, rows)
-        tables["quality", "row_failures"] = pa.Table.from_pylist(self.row_failures, schema=ROW_FAILURES)
+        tables["quality", "row_failures"] = pa.Table.from_pylist(self.row_failures, schema=ROW_FAILURES_SCHEMA)
         tables["quality", "row_effects"] = pa.Table.from_pylist(
             [
                 failure | {"source": "files", "landed_row": failure["row"]}
@@ -95,10 +69,12 @@ class World:
                 # Of the extraction in use; another's rows are only told of.
                 if failure["effect"] != "listed" and failure["extraction_id"] == "e1" and failure["row"] is not None
             ],
-            schema=ROW_EFFECTS,
+            schema=ROW_EFFECTS_SCHEMA,
         )
-        tables["quality", "rules"] = pa.Table.from_pylist(self.rules, schema=RULES)
-        tables["matching", "account_matches"] = pa.Table.from_pylist(self.account_matches, schema=MATCHES)
+        tables["quality", "rules"] = pa.Table.from_pylist(self.rules, schema=RULES_SCHEMA)
+        tables["matching", "account_matches"] = pa.Table.from_pylist(
+            self.account_matches, schema=ACCOUNT_MATCHES_SCHEMA
+        )
         tables["matching", "support_organizations"] = pa.Table.from_pylist(
             self.support_organizations, schema=SUPPORT_ORGANIZATIONS_SCHEMA
         )
