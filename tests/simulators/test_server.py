@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orchestration.actions.connectors import webhook
+from orchestration.systems import signing
 from tests.simulators.callouts import from_crm, from_support, ticket_event
 from tests.simulators.company import Company
 from tests.simulators.objects import long_id
@@ -191,8 +191,8 @@ def test_callouts_are_signed_as_their_systems_sign(company):
     assert json.loads(sent.body)["detail"] == {"id": "3", "organization_id": "7"}
 
     ours = from_crm("s3cret", {"account_id": "1"}, at=company.at)
-    stamp = ours.headers[webhook.TIMESTAMP]
-    assert ours.headers[webhook.SIGNATURE] == webhook.sign(b"s3cret", stamp, ours.body)
+    stamp = ours.headers[signing.TIMESTAMP]
+    assert ours.headers[signing.SIGNATURE] == signing.sign(b"s3cret", stamp, ours.body)
     assert int(stamp) == company.at.timestamp()
 
 

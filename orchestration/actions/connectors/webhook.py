@@ -1,13 +1,11 @@
 """The generic webhook: signed JSON, with the idempotency key in a header.
 
-The signature is HMAC-SHA256 over `<timestamp>.<body>`, hexadecimal; the receiver takes it only while the timestamp is
-fresh, and drops a key that it has seen. Asking is signed over `<timestamp>.<key>`.
+It is signed as `orchestration/systems/signing.py` says; the receiver takes it only while the timestamp is fresh, and
+drops a key that it has seen. Asking is signed over `<timestamp>.<key>`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 from typing import Any
@@ -15,8 +13,8 @@ from typing import Any
 from orchestration.actions.connectors.base import Found
 from orchestration.actions.connectors.http import request
 from orchestration.actions.messages import Message
+from orchestration.systems.signing import KEY, SIGNATURE, TIMESTAMP, sign
 
-TIMESTAMP, SIGNATURE, KEY = "X-Account-Health-Timestamp", "X-Account-Health-Signature", "Idempotency-Key"
 _NOT_FOUND = 404
 
 
@@ -54,11 +52,6 @@ class Webhook:
     def _signed(self, what: bytes, key: str) -> dict[str, str]:
         timestamp = str(int(time.time()))
         return {TIMESTAMP: timestamp, SIGNATURE: sign(self._secret, timestamp, what), KEY: key}
-
-
-def sign(secret: bytes, timestamp: str, body: bytes) -> str:
-    """The signature of a body sent at a timestamp (seconds since 1970)."""
-    return hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 def content(message: Message) -> dict[str, Any]:

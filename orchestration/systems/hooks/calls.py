@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestration.actions.connectors.webhook import KEY
 from orchestration.policy import systems as policy
 from orchestration.sources.salesforce_ids import long_id
 from orchestration.systems.hooks.signatures import SALESFORCE, ZENDESK, Signed
+from orchestration.systems.signing import KEY
 
 INVOCATION = "X-Zendesk-Webhook-Invocation-Id"
 # As many as a trigger of the CRM gets at once.

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
 
-from orchestration.actions.connectors import webhook
+from orchestration.systems import signing
 
 ZENDESK, SALESFORCE = "zendesk", "salesforce"
 
@@ -86,6 +86,6 @@ def _iso(text: str) -> float:
 _SCHEMES: Mapping[str, _Scheme] = MappingProxyType(
     {
         ZENDESK: _Scheme(ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, b"", lambda made: base64.b64encode(made).decode(), _iso),
-        SALESFORCE: _Scheme(webhook.SIGNATURE, webhook.TIMESTAMP, b".", bytes.hex, _since_1970),
+        SALESFORCE: _Scheme(signing.SIGNATURE, signing.TIMESTAMP, b".", bytes.hex, _since_1970),
     }
 )

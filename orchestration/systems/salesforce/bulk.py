@@ -17,7 +17,7 @@ import duckdb
 
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import pages
-from orchestration.systems.salesforce.read import AnewError, Part, Query
+from orchestration.systems.salesforce.query import AnewError, Part, Query
 from orchestration.systems.salesforce.session import Session
 
 # A locator that isn't known, a job that isn't there any more, a job of another version of the API.

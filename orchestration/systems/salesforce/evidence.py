@@ -28,7 +28,8 @@ from orchestration.sources.sqltext import Sql, compose, identifier, joined, lite
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import pages
 from orchestration.systems.salesforce.describe import Describe, Field, Object
-from orchestration.systems.salesforce.read import STAMP, Part, Query, Reader, in_texts, since, text
+from orchestration.systems.salesforce.query import STAMP, Part, Query, in_texts, since, text
+from orchestration.systems.salesforce.read import Reader
 from orchestration.systems.salesforce.rows import EVIDENCE_VIEW
 from orchestration.systems.salesforce.session import Session, code_of
 from orchestration.systems.store import Journal, RecordStore

@@ -10,7 +10,7 @@ from orchestration.systems.base import Found
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import evidence, rows
 from orchestration.systems.salesforce.describe import Asked, Describe
-from orchestration.systems.salesforce.read import Query
+from orchestration.systems.salesforce.query import Query
 from orchestration.systems.salesforce.reports import Report
 from orchestration.systems.salesforce.session import Session
 

@@ -17,7 +17,7 @@ from orchestration.sources.salesforce_ids import long_id_sql
 from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.sources.streams import STREAMS, Kind
 from orchestration.systems.salesforce import pages
-from orchestration.systems.salesforce.read import Part
+from orchestration.systems.salesforce.query import Part
 from orchestration.systems.salesforce.session import Session
 from orchestration.systems.store import Journal, Merged, RecordStore, first_filled
 

@@ -15,7 +15,7 @@ from orchestration.sources.sqltext import Sql, compose, identifier, joined, lite
 from orchestration.sources.streams import STREAMS, Kind
 from orchestration.systems.salesforce import pages
 from orchestration.systems.salesforce.describe import EVIDENCE, Asked, Field
-from orchestration.systems.salesforce.read import STAMP
+from orchestration.systems.salesforce.query import STAMP
 from orchestration.systems.store import first_filled
 
 # Beside the columns: filled for what isn't handed on.

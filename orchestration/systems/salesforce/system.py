@@ -13,7 +13,8 @@ from orchestration.systems.salesforce import rows
 from orchestration.systems.salesforce.describe import Asked, Describe
 from orchestration.systems.salesforce.evidence import Evidence
 from orchestration.systems.salesforce.examine import examine
-from orchestration.systems.salesforce.read import Part, Query, Reader, since
+from orchestration.systems.salesforce.query import Part, Query, since
+from orchestration.systems.salesforce.read import Reader
 from orchestration.systems.salesforce.reports import Report
 from orchestration.systems.salesforce.session import Session
 from orchestration.systems.store import RecordStore

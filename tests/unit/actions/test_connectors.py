@@ -32,12 +32,13 @@ from orchestration.actions.connectors.dry_run import DryRun
 from orchestration.actions.connectors.email import Email
 from orchestration.actions.connectors.slack import Slack, escaped
 from orchestration.actions.connectors.teams import Teams
-from orchestration.actions.connectors.webhook import KEY, SIGNATURE, TIMESTAMP, Webhook
+from orchestration.actions.connectors.webhook import Webhook
 from orchestration.actions.messages import Message, plain, shortened
 from orchestration.policy.connectors import Connector as ConnectorPolicy
 from orchestration.policy.models import Policies
 from orchestration.settings import Settings
 from orchestration.systems.http import wait_seconds
+from orchestration.systems.signing import KEY, SIGNATURE, TIMESTAMP
 from tests.support.ledger import policies
 from tests.support.receiver import Answer, Receiver, Request, receiver
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.actions.connectors.webhook import SIGNATURE, TIMESTAMP, sign
 from orchestration.policy import systems as policy
 from orchestration.systems.hooks.calls import Changed, read_call
 from orchestration.systems.hooks.signatures import (
@@ -18,6 +17,7 @@ from orchestration.systems.hooks.signatures import (
     check_age,
     check_signature,
 )
+from orchestration.systems.signing import SIGNATURE, TIMESTAMP, sign
 
 KEY = b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="
 ORG = policy.Salesforce.model_construct(user="Jobs@example.com", own_user="0055g00000Ab1cDAAR")
