@@ -17,7 +17,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +200,14 @@ def hurt_file(file: Path, stream: str, how: str) -> None:
 def read_on() -> Iterator[Callable[[date], None]]:
     """Says on which day files are read from now on."""
     patch = pytest.MonkeyPatch()
-    yield lambda day: patch.setattr(extract, "extract_stream", partial(extract_stream, extracted_at=noon(day)))
+
+    def on(day: date) -> None:
+        def read(*arguments: Any, **named: Any):
+            return extract_stream(*arguments, **{**named, "extracted_at": noon(day)})
+
+        patch.setattr(extract, "extract_stream", read)
+
+    yield on
     patch.undo()
 
 
