@@ -22,10 +22,15 @@ class SourceError(Exception):
         where = ", ".join(part for part in (self.file, self.place) if part)
         text = f"{where}: {self.message}" if where else self.message
         if self.expected:
-            text += f" Expected: {self.expected}."
+            text += f" Expected: {sentence(self.expected)}"
         if self.action:
-            text += f" What to do: {self.action}."
+            text += f" What to do: {sentence(self.action)}"
         return text
+
+
+def sentence(words: str) -> str:
+    """Words with a full stop, unless they end in a mark of their own."""
+    return words if words.endswith((".", "?", "!")) else f"{words}."
 
 
 class LandingError(SourceError):

@@ -27,6 +27,7 @@ import httpx
 
 from orchestration.policy.systems import Calling
 from orchestration.sources.errors import SourceError
+from orchestration.systems.unreached import NOTHING_LOST, Reason, certificates_missing, reason
 
 _MOST_JSON_BYTES = 200_000_000
 _LONGEST_TOLD = 200
@@ -35,8 +36,6 @@ _UNAUTHORISED, _TOO_MANY = 401, 429
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MINUTE = 60.0
 _NEVER_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# What can be done about most errors of reading.
-NOTHING_LOST = "nothing is lost: the next pull goes on where this one stopped"
 
 
 class ApiError(SourceError):
@@ -184,8 +183,21 @@ class Api:
     def _http(self) -> httpx.Client:
         if self._client is None:
             # Redirects are never followed: a sign-in must not go where a system didn't say it lives.
-            self._client = httpx.Client(timeout=self.calling.timeout_seconds, follow_redirects=False)
+            self._client = self._opened()
         return self._client
+
+    def _opened(self) -> httpx.Client:
+        """Raises ApiError where the authorities that the environment names can't be loaded."""
+        why = certificates_missing()
+        if why is None:
+            try:
+                return httpx.Client(timeout=self.calling.timeout_seconds, follow_redirects=False)
+            except OSError as error:
+                why = certificates_missing(error)
+        raise self._unreached(why, "", reached=False) from None
+
+    def _unreached(self, why: Reason, path: str, *, reached: bool) -> ApiError:
+        return self.error(why.words, path, action=why.action, reached=reached)
 
     def _url(self, path: str) -> str:
         url = urljoin(self.base_url + "/", path)
@@ -225,8 +237,9 @@ class Api:
             raise self.error(f"the address can't be called: {type(error).__name__}.", path, reached=False) from None
         except httpx.HTTPError as error:
             reached = not isinstance(error, _NEVER_REACHED)
-            # The message may hold the address, and an address may hold a secret.
-            raise _Again(self.error(f"no whole answer came: {_kind(error)}.", path, reached=reached)) from None
+            why = reason(error, self.base_url)
+            failed = self._unreached(why, path, reached=reached)
+            raise (_Again(failed) if why.may_pass else failed) from None
 
     def _keep_pace(self, path: str) -> None:
         self._in_time(path, 0)
@@ -345,10 +358,6 @@ def wait_seconds(retry_after: str | None) -> float | None:
 def _plain_path(path: str) -> str:
     """The path without parameters: they may be long, and may be secrets."""
     return urlsplit(path).path
-
-
-def _kind(error: Exception) -> str:
-    return type(error).__name__
 
 
 def _json_or_none(text: bytes) -> Any:

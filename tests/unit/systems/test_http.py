@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,12 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from orchestration.policy.systems import Calling
 from orchestration.systems.http import Api, ApiError, QuotaError
+from orchestration.systems.unreached import reason
 from tests.simulators.company import Company
 from tests.simulators.fixtures import simulator
 from tests.simulators.server import Simulator
@@ -224,10 +227,49 @@ def test_secrets_stay_out_of_errors(target: Receiver, waits: Time) -> None:
 
 
 def test_nobody_there_is_told(waits: Time) -> None:
-    with pytest.raises(ApiError, match="ConnectError") as caught:
+    with pytest.raises(ApiError, match=r"nothing listens at its address \(3 attempts\)\.") as caught:
         api("http://127.0.0.1:1", waits).json("GET", "/things")
     assert not caught.value.reached
+    assert "firewall" in caught.value.action
+    assert "127.0.0.1" not in str(caught.value)
     assert waits.waits == [1, 3]
+
+
+def test_a_name_that_isn_t_known_is_told(waits: Time) -> None:
+    with pytest.raises(ApiError, match=r"the name in its address isn't known \(3 attempts\)\.") as caught:
+        api("https://hidden.invalid", waits).json("GET", "/things")
+    assert "(DNS)" in caught.value.action
+    assert "hidden" not in str(caught.value)
+
+
+def test_https_spoken_to_http_is_told(target: Receiver, waits: Time) -> None:
+    with pytest.raises(ApiError, match=r"doesn't speak https\. What to do: check scheme and port"):
+        api(target.url.replace("http:", "https:"), waits).json("GET", "/things")
+    assert waits.waits == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("SSL_CERT_FILE", None, "SSL_CERT_FILE names a file that isn't there"),
+        ("SSL_CERT_FILE", "no certificate", "SSL_CERT_FILE names a file that has no certificates"),
+        ("SSL_CERT_DIR", None, "SSL_CERT_DIR names a folder that isn't there"),
+    ],
+)
+def test_authorities_that_can_t_be_loaded_are_told(
+    waits: Time, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None, told: str
+) -> None:
+    place = tmp_path / "authorities"
+    if content is not None:
+        place.write_text(content)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(name, str(place))
+    with pytest.raises(ApiError, match=told) as caught:
+        api("https://127.0.0.1:1", waits).json("GET", "/things")
+    assert str(place) in caught.value.message
+    assert "or unset it" in caught.value.action
+    assert not caught.value.reached
+    assert waits.waits == []
 
 
 def test_an_answer_that_is_too_large_is_refused(target: Receiver, waits: Time, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +325,32 @@ def test_a_body_in_drops_ends_by_the_deadline(simulator: Simulator, waits: Time)
 
 def test_an_unknown_certificate_is_refused(simulator: Simulator, waits: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(ApiError, match="ConnectError"):
-        api(simulator.url, waits, {"attempts": 1}).json("GET", VERSIONS)
-    assert simulator.calls == []
+    with pytest.raises(ApiError, match="its certificate isn't trusted: unable to get local issuer") as caught:
+        api(simulator.url, waits).json("GET", VERSIONS)
+    assert "SSL_CERT_FILE" in caught.value.action
+    assert (simulator.calls, waits.waits) == ([], [])
+
+
+def test_http_spoken_to_https_is_told(simulator: Simulator, waits: Time) -> None:
+    with pytest.raises(ApiError, match="no whole answer came") as caught:
+        api(simulator.url.replace("https:", "http:"), waits).json("GET", VERSIONS)
+    assert "if it speaks https, say so in url" in caught.value.action
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "action"),
+    [
+        (10, "its certificate has expired.", "its owner has to renew it"),
+        (9, "its certificate isn't valid yet.", "the clock"),
+        (62, "its certificate is another address's.", "check scheme and port"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told(code: int, told: str, action: str) -> None:
+    inner = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    inner.verify_code, inner.verify_message = code, "not valid for 'hidden.example'"
+    error = httpx.ConnectError("hidden.example")
+    error.__cause__ = inner
+    why = reason(error, "https://hidden.example")
+    assert why.words == told
+    assert why.action.startswith(action) or action in why.action
+    assert not why.may_pass
