@@ -6,6 +6,7 @@ expected. Not here: any one policy (`calendar.py`, `health_checks.py`, `sources.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from decimal import Decimal
@@ -33,6 +34,8 @@ _MOST_DAYS = 36_525
 # What the policy tables' decimal(24, 6) holds exactly on every engine, and everything that is compared with it.
 _MOST_DECIMALS = 6
 _NUMBERS_BELOW = 10**12
+_NAME = r"^[a-z][a-z0-9_]*$"
+_MOST_LETTERS = 60
 
 
 def setting(meaning: str, unit: str, **more: Any) -> Any:
@@ -40,9 +43,23 @@ def setting(meaning: str, unit: str, **more: Any) -> Any:
     return Field(description=meaning, json_schema_extra={"unit": unit}, **more)
 
 
-def refuse(expected: str, hint: str = "") -> PydanticCustomError:
-    """The error a validator raises: it says what was expected; what was found is the value itself."""
-    return PydanticCustomError("policy", "expected {expected}", {"expected": expected, "hint": hint})
+def refuse(expected: str, hint: str = "", found: str = "") -> PydanticCustomError:
+    """The error a validator raises: what was expected, and `found` where the value itself must not be shown."""
+    return PydanticCustomError("policy", "expected {expected}", {"expected": expected, "hint": hint, "found": found})
+
+
+def _secret_name(value: Any) -> Any:
+    # Where a name belongs, somebody may have put the secret: nothing of it is shown.
+    if not isinstance(value, str) or len(value) > _MOST_LETTERS or not re.fullmatch(_NAME, value):
+        expected = f"at most {_MOST_LETTERS} small letters, digits and underscores, a letter first"
+        raise refuse(f"{expected}: the name of a secret, not the secret", found="a text that is no name")
+    return value
+
+
+def shown_address(address: str) -> str:
+    """An address as it may be shown: one that may hold a user, a password or a token, well-formed or not, isn't."""
+    has_more = any(mark in address for mark in "@?#")
+    return "an address with a user, a password or parameters" if has_more else shown(address)
 
 
 def _plain_number(value: Any) -> Any:
@@ -56,7 +73,8 @@ def _plain_number(value: Any) -> Any:
 
 Flag = StrictBool
 Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
-Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Name = Annotated[str, StringConstraints(strict=True, pattern=_NAME, max_length=_MOST_LETTERS)]
+SecretName = Annotated[Name, BeforeValidator(_secret_name)]
 WholeNumber = Annotated[int, Field(strict=True, ge=-(2**31), lt=2**31)]
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 PositiveCount = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
@@ -141,7 +159,7 @@ def found_and_expected(error: ErrorDetails, model: type[BaseModel]) -> Finding:
     if kind == "missing":
         meaning = _meaning(model, path)
         return Finding(path, "no such key", f"a value{unit}{f': {meaning}' if meaning else ''}")
-    found = shown(error["input"])
+    found = context.get("found") or shown(error["input"])
     if kind == "policy":
         return Finding(path, found, f"{context['expected']}{unit}", context.get("hint", ""))
     if kind in ("literal_error", "enum"):

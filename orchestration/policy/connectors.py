@@ -6,15 +6,16 @@ secrets: they come from the environment or a file, under the name that a connect
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from orchestration.policy.actions import Priority
-from orchestration.policy.base import Flag, Name, PolicyFile, PolicyModel, Text, setting
-from orchestration.policy.problems import Finding, nearest, shown
+from orchestration.policy.base import Flag, Name, PolicyFile, PolicyModel, SecretName, Text, setting, shown_address
+from orchestration.policy.problems import Finding, Severity, nearest, shown
 from orchestration.policy.systems import Salesforce, Systems, Zendesk
 from orchestration.policy.write_back import ApiName, not_of_kind
 
@@ -39,6 +40,11 @@ _SYSTEMS: Mapping[str, tuple[type, str]] = MappingProxyType(
     {"salesforce": (Salesforce, "Salesforce"), "zendesk": (Zendesk, "Zendesk")}
 )
 _ANYBODY = "default"
+# What messages of alerts are called as actions, and their kind.
+NOTICES = ("alert", "escalation", "digest")
+NOTICE_KIND = "alert"
+# Up to the end of the host: no user, and a port of digits.
+_SAFE_URL = re.compile(r"(https://(\[[0-9A-Fa-f:.]+\]|[^\s@:/?#]+)|http://127\.0\.0\.1)(:[0-9]+)?([/?#]|$)")
 
 
 class Connector(PolicyModel):
@@ -57,7 +63,7 @@ class Connector(PolicyModel):
     )
     user: Text | None = setting("User at the mail server.", "name", default=None)
     sender: Text | None = setting("Address that mail comes from.", "e-mail address", default=None)
-    secret: Name | None = setting(
+    secret: SecretName | None = setting(
         "Name of the token, password, signing key or secret address.", "name of a secret", default=None
     )
     to: dict[Name, Text] | None = setting(
@@ -146,6 +152,21 @@ class Connectors(PolicyFile):
                 told = "a system with key_field: a task that may be there has to be found again"
                 yield Finding(path, shown(connector.system), told)
 
+    def route_findings(self, actions: Sequence[str], kinds: Sequence[str]) -> Iterator[Finding]:
+        """Actions and kinds of routes that the other policies know nothing of: such a route never fits.
+
+        Of actions a warning: one that policies have no more may still wait to be sent.
+        """
+        known = {"actions": (*actions, *NOTICES), "kinds": (*kinds, NOTICE_KIND)}
+        severities = {"actions": Severity.WARNING, "kinds": Severity.ERROR}
+        for place, route in enumerate(self.routes):
+            for key, names in known.items():
+                for index, name in enumerate(getattr(route, key)):
+                    if name not in names:
+                        expected = f"one of {', '.join(names)}"
+                        path = ("routes", place, key, index)
+                        yield Finding(path, shown(name), expected, nearest(name, names), severities[key])
+
 
 def role_key(role: str | None) -> str:
     """A role as policies key it: other files write `CS manager`, routes and addresses cs_manager."""
@@ -163,12 +184,13 @@ def _keys_of_kind(path: tuple[str | int, ...], connector: Connector) -> Iterator
     for name in ("url", "ask_url"):
         url = getattr(connector, name)
         if url is not None and not _is_safe(url):
-            yield Finding((*path, name), shown(url), "an https address (http only on this machine: 127.0.0.1)")
+            expected = "an https address (http only on this machine: 127.0.0.1) without user and password"
+            yield Finding((*path, name), shown_address(url), expected)
     if connector.ask_url is not None and "{key}" not in connector.ask_url:
-        yield Finding((*path, "ask_url"), shown(connector.ask_url), "an address with {key} in it")
+        yield Finding((*path, "ask_url"), shown_address(connector.ask_url), "an address with {key} in it")
     if (connector.user is None) != (connector.secret is None) and connector.kind == "email":
         yield Finding((*path, "user"), shown(connector.user), "user and secret together, or neither")
 
 
 def _is_safe(url: str) -> bool:
-    return url.startswith("https://") or url.startswith(("http://127.0.0.1:", "http://127.0.0.1/"))
+    return _SAFE_URL.match(url) is not None

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from orchestration.policy.access import Access
-from orchestration.policy.actions import Actions
+from orchestration.policy.actions import ActionKind, Actions, Origins
 from orchestration.policy.alerts import Alerts
 from orchestration.policy.aliases import AccountAlias
 from orchestration.policy.backtest import Backtest
@@ -83,6 +83,19 @@ class Policies(BaseModel):
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_LENGTH]
 
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The key of every action that can follow from these policies, each once."""
+        origins = (getattr(getattr(self.actions.origins, name), "action", None) for name in Origins.model_fields)
+        plans, renewal = self.retention.plans, self.retention.renewal
+        names = [
+            *(entry.action for entry in self.actions.catalogue),
+            *(name for name in origins if name is not None),
+            *(step.step for step in (*plans.high, *plans.medium, *renewal.steps)),
+            *(f"expansion_week_{stage.week}" for stage in self.expansion.stages),
+        ]
+        return tuple(dict.fromkeys(names))
+
     def lint(self) -> Iterator[tuple[str, Finding]]:
         """What is wrong with the files taken together, by the name of the file that has to change."""
         for index, source in enumerate(self.sources.sources):
@@ -91,6 +104,8 @@ class Policies(BaseModel):
                     yield "sources", replace(finding, path=("sources", index, *finding.path))
         yield from (("systems", finding) for finding in self.systems.domain_findings(self.sources))
         yield from (("connectors", finding) for finding in self.connectors.system_findings(self.systems))
+        known = self.action_names, get_args(ActionKind)
+        yield from (("connectors", finding) for finding in self.connectors.route_findings(*known))
         yield from (("write_back", finding) for finding in self.write_back.system_findings(self.systems))
         yield from (("ledger", finding) for finding in self.write_back.lease_findings(self.ledger, self.systems))
 

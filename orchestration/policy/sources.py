@@ -31,7 +31,7 @@ from orchestration.policy.base import (
 )
 from orchestration.policy.problems import Finding, Severity, nearest, repeated, shown
 from orchestration.sources.settings import DEFAULT_SOURCE
-from orchestration.sources.streams import STREAMS
+from orchestration.sources.streams import STREAMS, Kind
 
 _DAYS_BETWEEN = {"daily": 1, "weekly": 7}
 _MEMORY = r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$"
@@ -270,6 +270,12 @@ class Source(PolicyModel):
                     yield Finding((*here, key, column), found, *_among(column, known))
         for column in self.columns.keys() & self.constants.keys():
             yield Finding((*here, "constants", column), "a column with a header too", "a header or a constant")
+        for column in self.columns:
+            if not self.fields_of(column):
+                yield Finding((*here, "columns", column), "an empty list", "a field, or a list of at least one")
+        yield from self._word_findings(here)
+        if self.system and self.asks == "object":
+            yield from self._missing_columns(here)
 
     @property
     def asks(self) -> str | None:
@@ -286,6 +292,27 @@ class Source(PolicyModel):
         """Every field that is asked for, each once."""
         mapped = (field for column in self.columns for field in self.fields_of(column))
         return tuple(dict.fromkeys([*mapped, *self.extra]))
+
+    def _word_findings(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
+        """Words that cells are mapped to and the column doesn't have: every such row would be set aside."""
+        words = {column.name: column.values for column in STREAMS[self.stream].columns if column.kind is Kind.ENUM}
+        for name in self.value_maps.keys() & words.keys():
+            for text, meant in self.value_maps[name].items():
+                if meant.strip() and _word(meant) not in words[name]:
+                    expected = f"one of {', '.join(words[name])}, or blank"
+                    yield Finding(
+                        (*here, "value_maps", name, text), shown(meant), expected, nearest(_word(meant), words[name])
+                    )
+
+    def _missing_columns(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
+        """Columns that the stream has to have: of an object only what is mapped is there."""
+        stream = STREAMS[self.stream]
+        given = self.columns.keys() | self.constants.keys()
+        missing = [column.name for column in stream.columns if column.required and column.name not in given]
+        if stream.refers_to_account and not given & {"account_id", "account_name"}:
+            missing.insert(0, "account_id (or account_name)")
+        for name in missing:
+            yield Finding((*here, "columns"), f"no {name}", f"a field or a constant for it: {self.stream} needs it")
 
     def _findings_without_system(self, here: tuple[str | int, ...]) -> Iterator[Finding]:
         for key in (*_ASKS, *_WITH):
@@ -341,6 +368,7 @@ class Sources(PolicyFile):
         yield from self._extraction_findings()
         yield from repeated(("matching", "legal_forms"), [form.casefold() for form in self.matching.legal_forms])
         yield from repeated(("sources",), [f"{source.name} of {source.stream}" for source in self.sources])
+        yield from self._shared_name_findings()
         for index, source in enumerate(self.sources):
             yield from source.lint(("sources", index))
         yield from self._threshold_findings()
@@ -386,6 +414,16 @@ class Sources(PolicyFile):
                     found = f"the unknown source {shown(name)}"
                     yield Finding((*here, "source_order", index), found, *_among(name, known))
 
+    def _shared_name_findings(self) -> Iterator[Finding]:
+        """Names that a source of a system shares: what is pulled stands in one folder by its name."""
+        first: dict[str, int] = {}
+        for index, source in enumerate(self.sources):
+            other = self.sources[first.setdefault(source.name, index)]
+            # One name twice on one stream is told of every source.
+            if other.stream != source.stream and (source.system or other.system):
+                expected = f"a name of its own (first as [{first[source.name]}]): one of them comes from a system"
+                yield Finding(("sources", index, "name"), f"{shown(source.name)} again", expected)
+
     def _extraction_findings(self) -> Iterator[Finding]:
         extraction = self.extraction
         if extraction.earliest_year > extraction.latest_year:
@@ -409,6 +447,11 @@ class Sources(PolicyFile):
                 yield Finding((*here, "stream"), found, *_among(threshold.stream, STREAMS))
             scopes.append(f"{threshold.source}, {threshold.stream or 'any stream'}, {threshold.rule or 'any rule'}")
         yield from repeated(("thresholds",), scopes)
+
+
+def _word(text: str) -> str:
+    """A word of a fixed set as extraction compares it."""
+    return re.sub(r"[\s\-_]+", "_", text.strip().lower())
 
 
 def _among(name: str, known: Any) -> tuple[str, str]:

@@ -22,10 +22,12 @@ from orchestration.policy.base import (
     PolicyFile,
     PolicyModel,
     PositiveCount,
+    SecretName,
     Text,
     WindowDays,
     refuse,
     setting,
+    shown_address,
 )
 from orchestration.policy.problems import Finding, below_another, nearest, repeated, shown
 from orchestration.policy.sources import Source, Sources
@@ -37,17 +39,27 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _https(text: str) -> str:
-    address = urlsplit(text)
-    is_safe = address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK)
-    if not is_safe or not address.hostname or address.username or address.query or address.fragment:
-        raise refuse("an https address without user and parameters, such as https://example.my.salesforce.com")
+    expected = "an https address without user and parameters, such as https://example.my.salesforce.com"
+    found = shown_address(text)
+    try:
+        address = urlsplit(text)
+        is_safe = address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK)
+    except ValueError:
+        raise refuse(expected, found=found) from None
+    # A password with a slash in it ends the host early: no @ stands anywhere.
+    if not is_safe or not address.hostname or "@" in text or address.query or address.fragment:
+        raise refuse(expected, found=found)
     return text.rstrip("/")
 
 
 def _bucket(text: str) -> str:
     scheme, separator, path = text.partition("://")
     if not separator or scheme not in ("s3", "gs", "az", "abfs", "file") or not path.strip("/"):
-        raise refuse("a folder of an object store, such as s3://bucket/reports, gs://… or az://…")
+        expected = "a folder of an object store, such as s3://bucket/reports, gs://… or az://…"
+        raise refuse(expected, found=shown_address(text))
+    # abfs://container@account is an address; key:secret@bucket is a secret.
+    if "@" in path and ":" in path.partition("@")[0]:
+        raise refuse("a folder without user and password: `secret` names them", found=shown_address(text))
     return text.rstrip("/")
 
 
@@ -112,7 +124,7 @@ class Salesforce(PolicyModel):
     url: Https = setting("The org's own address (My Domain).", "URL")
     sign_in: Literal["client_credentials", "jwt"] = setting("How to sign in.", "client_credentials or jwt")
     client_id: Text = setting("Consumer key of the connected app.", "text")
-    secret: Name = setting(
+    secret: SecretName = setting(
         "Name of the secret: the consumer secret, or the private key (PEM) of jwt.", "name of a secret"
     )
     user: Text | None = setting("jwt: the user's name in the org.", "user name", default=None)
@@ -136,7 +148,7 @@ class Salesforce(PolicyModel):
     key_field: Text | None = setting(
         "Field of Task that holds the key of tasks made from here; without it none is made.", "field", default=None
     )
-    hook_secret: Name | None = setting(
+    hook_secret: SecretName | None = setting(
         "Name of the key that callouts are signed with.", "name of a secret", default=None
     )
     own_user: Text | None = setting(
@@ -167,14 +179,14 @@ class Zendesk(PolicyModel):
     url: Https = setting("The account's address, such as https://example.zendesk.com.", "URL")
     sign_in: Literal["token", "oauth"] = setting("How to sign in.", "token or oauth")
     user: Text | None = setting("token: whose it is.", "e-mail address", default=None)
-    secret: Name = setting("Name of the API token or OAuth access token.", "name of a secret")
+    secret: SecretName = setting("Name of the API token or OAuth access token.", "name of a secret")
     calls_a_minute: PositiveCount = setting("Calls of the incremental export in a minute.", "calls", default=10)
     escalation: Escalation = setting("Tickets that count as escalated.", "settings", default_factory=Escalation)
     domains_from: Domains | None = setting(
         "The source that knows accounts' web addresses; without it domains decide nothing.", "settings", default=None
     )
     own_tag: Text = setting("Tag of tickets made from here; they are no customer's.", "tag", default="account_health")
-    hook_secret: Name | None = setting(
+    hook_secret: SecretName | None = setting(
         "Name of the key that webhooks are signed with.", "name of a secret", default=None
     )
 
@@ -182,7 +194,7 @@ class Zendesk(PolicyModel):
 class Database(PolicyModel):
     """One database that SQLAlchemy can read."""
 
-    secret: Name = setting(
+    secret: SecretName = setting(
         "Name of the secret with its URL, such as postgresql://reader:…@host/name.", "name of a secret"
     )
     batch_rows: PositiveCount = setting("Rows fetched at once.", "rows", default=20_000)
@@ -195,7 +207,7 @@ class Inbox(PolicyModel):
     port: Port = setting("Its port.", "port", default=993)
     security: Literal["tls", "starttls", "none"] = setting("How the way there is secured.", "kind", default="tls")
     user: Text = setting("Whose mailbox it is.", "user name")
-    secret: Name = setting("Name of the password.", "name of a secret")
+    secret: SecretName = setting("Name of the password.", "name of a secret")
     folder: Text = setting("Folder that is looked into.", "folder", default="INBOX")
     since_days: WindowDays = setting("Mail older than this isn't looked at.", "days", default=30)
     most_bytes: Bytes = setting("Attachments larger than this are refused.", "bytes", default=200_000_000)
@@ -206,7 +218,7 @@ class Bucket(PolicyModel):
 
     url: Annotated[Text, AfterValidator(_bucket)] = setting("The folder.", "URL")
     endpoint: Https | None = setting("Address of the store where it isn't the vendor's own.", "URL", default=None)
-    secret: Name | None = setting(
+    secret: SecretName | None = setting(
         "Name of the secret `key:secret`; without one, what the machine itself is allowed.",
         "name of a secret",
         default=None,

@@ -31,7 +31,7 @@ ALONE = [
     Case("no https", SYSTEMS, "salesforce: {}\n", org(url="'http://x.my.salesforce.com'"), "  crm:",
          "salesforce.crm.url", '"http://x.my.salesforce.com"', "an https address"),
     Case("password in the address", SYSTEMS, "salesforce: {}\n", org(url="'https://me:pw@x.my.salesforce.com'"),
-         "  crm:", "salesforce.crm.url", '"https://me:pw@x.my.salesforce.com"', "an https address without user"),
+         "  crm:", "salesforce.crm.url", "an address with a user", "an https address without user"),
     Case("jwt without user", SYSTEMS, "salesforce: {}\n", org(sign_in="jwt"), "  crm:", "salesforce.crm.user",
          "nothing", "a user with sign_in jwt"),
     Case("user without jwt", SYSTEMS, "salesforce: {}\n", org(user="me@x.com"), "  crm:", "salesforce.crm.user",
@@ -47,7 +47,7 @@ ALONE = [
     Case("page too long", SYSTEMS, "salesforce: {}\n", org(page_rows="2001"), "  crm:", "salesforce.crm.page_rows",
          "2001", "at most 2000"),
     Case("no name of a secret", SYSTEMS, "salesforce: {}\n", ORG.replace("crm_secret", "CRM secret").join(SALESFORCE),
-         "  crm:", "salesforce.crm.secret", '"CRM secret"', "text that matches"),
+         "  crm:", "salesforce.crm.secret", "a text that is no name", "the name of a secret"),
     Case("token without user", SYSTEMS, "zendesk: {}\n",
          "zendesk:\n  desk: {url: 'https://x.zendesk.com', sign_in: token, secret: desk_token}\n", "  desk:",
          "zendesk.desk.user", "nothing", "a user with sign_in token"),
@@ -67,18 +67,26 @@ ALONE = [
     Case("several headers of a file", SOURCES, "sources: []\n",
          "sources:\n  - {name: a, stream: usage, path: a.csv, columns: {seats: [A, B]}}\n", "  - {name: a",
          "sources[0].columns.seats", "a list", "one header"),
+    Case("no field in a list", SOURCES, "sources: []\n",
+         "sources:\n  - {name: a, stream: usage, path: a.csv, columns: {seats: []}}\n", "  - {name: a",
+         "sources[0].columns.seats", "an empty list", "a field"),
+    Case("a word that nobody knows", SOURCES, "sources: []\n",
+         "sources:\n  - {name: a, stream: activities, path: a.csv, value_maps: {type: {Call: calll}}}\n",
+         "  - {name: a", "sources[0].value_maps.type.Call", '"calll"', "one of call, email,", "did you mean call?"),
 ]  # fmt: skip
 
 SOURCE = "sources:\n  - {{name: a, stream: accounts, {}}}\n"
+COLUMNS = "columns: {account_name: Name, owner_name: Owner.Name, geo: A, region: B}"
 TOGETHER = [
-    ("unknown system", "salesforce", "system: crm2, object: Account", "sources[0].system",
+    ("unknown system", "salesforce", f"system: crm2, object: Account, {COLUMNS}", "sources[0].system",
      'the unknown system "crm2"', "one of crm"),
     ("nothing asked", "salesforce", "system: crm", "sources[0].system", "nothing that is asked for",
      "object or report"),
     ("sql of a CRM", "salesforce", "system: crm, sql: select 1", "sources[0].sql", "sql", "object or report"),
-    ("other object of a desk", "zendesk", "system: desk, object: user", "sources[0].object", '"user"', "ticket"),
-    ("a condition of Zendesk", "zendesk", "system: desk, object: ticket, where: x", "sources[0].where", '"x"',
-     "no condition"),
+    ("other object of a desk", "zendesk", f"system: desk, object: user, {COLUMNS}", "sources[0].object", '"user"',
+     "ticket"),
+    ("a condition of Zendesk", "zendesk", f"system: desk, object: ticket, where: x, {COLUMNS}", "sources[0].where",
+     '"x"', "no condition"),
 ]  # fmt: skip
 
 WITH_SYSTEM = [
@@ -141,6 +149,95 @@ def test_a_mapping_loads(folder: Path) -> None:
     assert source.asks == "object"
 
 
+@pytest.mark.parametrize(
+    ("block", "settings"),
+    [
+        ("salesforce", org(url="'https://u:topsecretpw@x.my.salesforce.com'")),
+        ("salesforce", org(url="'https://u:top/secretpw@x.my.salesforce.com'")),
+        ("salesforce", org(url="'https://u:topsecretpw@[x'")),
+        ("salesforce", org(url="'u:topsecretpw@x'")),
+        ("salesforce", org(url="'https://x.my.salesforce.com?token=topsecretpw'")),
+        ("salesforce", org(**{"secret": "'p@ss topsecretpw'"})),
+        ("salesforce", org(hook_secret=f"'{'topsecretpw' * 9}'")),
+        ("salesforce", org(**{"secret": "{topsecretpw: 1}"})),
+        ("databases", "databases:\n  d: {secret: 'postgresql://u:topsecretpw@x/y'}\n"),
+        ("inboxes", "inboxes:\n  d: {host: x, user: a, secret: 'Topsecretpw'}\n"),
+        ("buckets", "buckets:\n  d: {url: 's3://key:topsecretpw@bucket/x'}\n"),
+        ("buckets", "buckets:\n  d: {url: 's3://key:top/secretpw@bucket/x'}\n"),
+        ("buckets", "buckets:\n  d: {url: 'ftp://key:topsecretpw@bucket'}\n"),
+        ("buckets", "buckets:\n  d: {url: 's3://bucket', secret: 'Key:topsecretpw'}\n"),
+        ("zendesk", "zendesk:\n  d: {url: 'https://x.zendesk.com', sign_in: oauth, secret: 'Topsecretpw'}\n"),
+    ],
+)
+def test_no_error_shows_what_may_be_a_secret(folder: Path, block: str, settings: str) -> None:
+    path = folder / SYSTEMS
+    path.write_text(path.read_text().replace(f"\n{block}: {{}}\n", f"\n{settings}"))
+
+    (problem,) = check(folder)
+
+    assert problem.file == SYSTEMS
+    assert "secretpw" not in str(problem).lower()
+
+
+def test_a_container_of_an_account_is_a_bucket(folder: Path) -> None:
+    path = folder / SYSTEMS
+    lake = "abfs://reports@lake.dfs.core.windows.net/x"
+    path.write_text(path.read_text().replace("\nbuckets: {}\n", f"\nbuckets:\n  lake: {{url: '{lake}'}}\n"))
+
+    assert check(folder) == []
+
+
+def named(stream: str, name: str, rest: str) -> str:
+    return f"  - {{name: {name}, stream: {stream}, {rest}}}\n"
+
+
+def add(folder: Path, sources: str) -> None:
+    """Further sources behind the one that `connected` made."""
+    path = folder / SOURCES
+    head, first, tail = path.read_text().partition("\nsources:\n")
+    line, _, rest = tail.partition("\n")
+    path.write_text(f"{head}{first}{line}\n{sources}{rest}")
+
+
+def test_what_a_system_has_shares_no_name(folder: Path) -> None:
+    connected(folder, "salesforce", f"system: crm, object: Account, {COLUMNS}")
+    reports = named("invoices", "b", "system: crm, report: x") + named("usage", "c", "path: c.csv")
+    files = named("usage", "d", "path: d.csv") + named("contacts", "d", "path: e.csv")
+    shared = named("contracts", "a", "path: f.csv") + named("contacts", "b", "system: crm, report: y")
+    add(folder, reports + files + shared)
+
+    problems = check(folder)
+
+    assert [(one.key, one.found) for one in problems] == [
+        ("sources[5].name", '"a" again'),
+        ("sources[6].name", '"b" again'),
+    ]
+    assert "(first as [0])" in problems[0].expected
+
+
+def test_an_object_has_what_its_stream_needs(folder: Path) -> None:
+    connected(folder, "salesforce", "system: crm, object: Account, columns: {account_name: Name}, constants: {geo: EU}")
+    told = "system: crm, object: Task, columns: {occurred_at: A, subject: Subject, has_attachment: B}"
+    add(folder, named("activities", "tasks", told))
+
+    problems = check(folder)
+
+    assert [(one.key, one.found) for one in problems] == [
+        ("sources[0].columns", "no owner_name"),
+        ("sources[0].columns", "no region"),
+        ("sources[1].columns", "no account_id (or account_name)"),
+        ("sources[1].columns", "no owner_name"),
+    ]
+    assert "a field or a constant" in problems[0].expected
+
+
+def test_words_are_compared_as_they_are_read(folder: Path) -> None:
+    maps = "value_maps: {segment: {M: ' Mid-Market ', E: ENTERPRISE, X: , Y: '  '}}"
+    connected(folder, "salesforce", f"system: crm, object: Account, {COLUMNS}, {maps}")
+
+    assert check(folder) == []
+
+
 def test_two_systems_of_one_name_are_refused(folder: Path) -> None:
     path = folder / SYSTEMS
     text = path.read_text().replace("\nsalesforce: {}\n", f"\nsalesforce:\n{ORG}")
@@ -164,6 +261,6 @@ def test_domains_come_from_a_source_that_has_them(folder: Path) -> None:
 
 def test_a_change_of_systems_is_no_change_of_policy(folder: Path) -> None:
     before = load_policies(folder).version
-    connected(folder, "salesforce", "system: crm, object: Account, columns: {account_name: Name}")
+    connected(folder, "salesforce", f"system: crm, object: Account, {COLUMNS}")
 
     assert load_policies(folder).version == before

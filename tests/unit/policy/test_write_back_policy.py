@@ -9,8 +9,8 @@ import pytest
 import yaml
 from broken import Case, assert_told
 
-from orchestration.policy.load import load_policies
-from orchestration.policy.problems import PolicyError
+from orchestration.policy.load import check, load_policies
+from orchestration.policy.problems import PolicyError, Problem, Severity
 from orchestration.policy.write_back import COLUMNS, FEED, NEW_WITH_EVERY_RUN, NEXT_ACTION
 from orchestration.settings import PROJECT_ROOT
 
@@ -173,3 +173,66 @@ def test_kinds_of_columns_are_those_of_the_contract() -> None:
     types = {column["name"]: column["data_type"] for column in columns}
     kinds = {"string": "text", "date": "date", "boolean": "boolean"}
     assert {name: kinds.get(types[name], "number") for name in FEED} == dict(FEED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{kind: webhook, secret: pw, url: 'https://u:topsecretpw@x.example.com/a'}",
+        "{kind: webhook, secret: pw, url: 'https://u:top/secretpw@x.example.com/a'}",
+        "{kind: webhook, secret: pw, url: 'http://127.0.0.1:topsecretpw@x.example.com/a'}",
+        "{kind: webhook, secret: pw, url: 'http://x.example.com/?token=topsecretpw'}",
+        "{kind: webhook, secret: pw, url: 'https://x.example.com', ask_url: 'https://x.example.com/?t=topsecretpw'}",
+        "{kind: webhook, secret: 'Topsecretpw', url: 'https://x.example.com'}",
+    ],
+)
+def test_no_error_shows_what_may_be_a_secret(folder: Path, text: str) -> None:
+    path = folder / WHERE
+    path.write_text(path.read_text().replace(f"\n{DRY}\n", f"\n{beside(text)}\n"))
+
+    (problem,) = check(folder)
+
+    assert problem.key.startswith("connectors.other.")
+    assert "secretpw" not in str(problem).lower()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://x.example.com", "https://x.example.com:8443/@team?a=b", "https://[::1]:8443/x", "http://127.0.0.1:80/x"],
+)
+def test_addresses_that_are_called(folder: Path, url: str) -> None:
+    path = folder / WHERE
+    other = beside(f"{{kind: webhook, secret: pw, url: '{url}'}}")
+    path.write_text(path.read_text().replace(f"\n{DRY}\n", f"\n{other}\n"))
+
+    assert check(folder) == []
+
+
+def routed(folder: Path, route: str) -> list[Problem]:
+    path = folder / WHERE
+    path.write_text(path.read_text().replace("\nroutes: []\n", f"\nroutes:\n  - {{connector: dry_run, {route}}}\n"))
+    return check(folder)
+
+
+def test_a_route_of_an_unknown_kind_is_an_error(folder: Path) -> None:
+    (problem,) = routed(folder, "kinds: [notification, alrt]")
+
+    assert (problem.key, problem.found, problem.hint) == ("routes[0].kinds[1]", '"alrt"', "did you mean alert?")
+    assert problem.severity is Severity.ERROR
+    assert problem.line is not None
+
+
+def test_a_route_of_an_unknown_action_is_a_warning(folder: Path) -> None:
+    (problem,) = routed(folder, "actions: [digest, updat_csm_health_score]")
+
+    assert (problem.key, problem.found) == ("routes[0].actions[1]", '"updat_csm_health_score"')
+    assert problem.hint == "did you mean update_csm_health_score?"
+    assert problem.severity is Severity.WARNING
+
+
+def test_every_action_can_be_routed(folder: Path) -> None:
+    policies = load_policies(folder)
+    names = [policies.actions.origins.survey.action, policies.retention.renewal.steps[0].step, "expansion_week_1"]
+    names += ["alert", "escalation", "digest", policies.actions.catalogue[0].action]
+
+    assert routed(folder, f"actions: [{', '.join(names)}], kinds: [alert, plan]") == []
