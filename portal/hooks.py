@@ -138,6 +138,10 @@ class Door:
     async def _body(self, request: Request) -> bytes:
         """The body, as far as it may go: what is longer isn't read to its end."""
         most = self._systems.hooks.most_bytes
+        too_large = _Refusal(413, f"the body is larger than {most} bytes")
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > most:
+            raise too_large
         parts: list[bytes] = []
         length = 0
         try:
@@ -145,7 +149,7 @@ class Door:
                 async for part in request.stream():
                     length += len(part)
                     if length > most:
-                        raise _Refusal(413, f"the body is larger than {most} bytes")
+                        raise too_large
                     parts.append(part)
         except TimeoutError:
             raise _Refusal(408, "the body didn't come in time") from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -68,6 +70,7 @@ def serve(
             "TLS before it, and let nobody else through.",
             err=True,
         )
+    _check_free(host, port)
     typer.echo(f"Calls are received on http://{f'[{host}]' if ':' in host else host}:{port}, as")
     for address, problem in addresses:
         typer.echo(f"  POST {address}" + (f"   (refused: {problem})" if problem else ""))
@@ -129,6 +132,25 @@ def _addresses(systems: Systems, settings: Settings) -> Iterator[tuple[str, str 
             continue
         key = settings.secret(system.hook_secret)
         yield f"/hooks/{kind}/{name}", None if key else f"the secret {system.hook_secret} isn't there"
+
+
+def _check_free(host: str, port: int) -> None:
+    """End the command where nothing can listen there: better than after saying that something does."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server itself does: a port whose last connections are only being forgotten is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            words = f"port {port} of {host} is taken; end what listens there, or choose another with --port"
+        else:
+            words = f"nothing can listen on port {port} of {host}: {error.strerror}"
+        typer.echo(words, err=True)
+        raise typer.Exit(FAILED) from None
 
 
 def _is_loopback(host: str) -> bool:

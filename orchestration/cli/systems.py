@@ -14,6 +14,9 @@ from orchestration.cli.shared import FAILED, HomeOption, PoliciesOption, not_und
 
 app = typer.Typer()
 
+# As shells have it: 128 and the number of the signal.
+_INTERRUPTED = 130
+
 SystemArgument = Annotated[
     str | None, typer.Argument(help="Name of a system, as systems.yaml has it. Default: every one.")
 ]
@@ -32,17 +35,17 @@ def pull(
     settings = settings_of(home=home, policies=policies)
     rules = policies_of(settings)
     console, failed = _console(), False
-    for name in _named(system, rules):
-        with console.status(f"asking {name}"):
-            rows = pull_and_hand_on(name, settings, rules, whole=whole)
-        if not rows:
-            console.print(f"{name}: no source of sources.yaml names it, so there is nothing to ask")
-            continue
-        console.print(_pulled(name, rows))
-        for row in rows:
-            if row["problem"]:
-                failed = True
-                console.print(f"[red]{escape(row['source'])}[/]: {escape(row['problem'])}")
+    try:
+        for name in _named(system, rules):
+            with console.status(f"asking {name}"):
+                rows = pull_and_hand_on(name, settings, rules, whole=whole)
+            _tell(console, name, rows)
+            failed = failed or any(row["problem"] for row in rows)
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not _is_interrupt(error):
+            raise
+        typer.echo("Stopped: what was fetched is kept, and the next pull goes on from there.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
     if failed:
         raise typer.Exit(FAILED)
 
@@ -85,6 +88,35 @@ def _named(system: str | None, rules) -> list[str]:
     return [system]
 
 
+def _is_interrupt(error: BaseException) -> bool:
+    # DuckDB has words of its own for Ctrl-C during a query.
+    return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
+
+
+def _tell(console: Console, name: str, rows) -> None:
+    if not rows:
+        console.print(f"{name}: no source of sources.yaml names it, so there is nothing to ask")
+        return
+    came = [row for row in rows if not row["problem"]]
+    if came:
+        console.print(_pulled(name, came))
+    sources_by_words: dict[str, list[str]] = {}
+    for row in rows:
+        if row["problem"]:
+            sources_by_words.setdefault(row["problem"], []).append(row["source"])
+    for words, sources in sources_by_words.items():
+        console.print(_problem(sources, words))
+
+
+def _problem(sources: list[str], words: str) -> str:
+    """What keeps these sources, named once: words about a single one may begin with its name."""
+    who, mark = ", ".join(sources), ":"
+    for after in (",", ":"):
+        if words.startswith(f"{who}{after} "):
+            words, mark = words.removeprefix(f"{who}{after} "), after
+    return f"[red]{escape(who)}[/]{mark} {escape(words)}"
+
+
 def _pulled(name: str, rows) -> Table:
     table = Table(title=name, title_justify="left")
     for heading in ("source", "stream"):
@@ -102,7 +134,6 @@ def _pulled(name: str, rows) -> Table:
             f"{row['seconds']:.1f}",
             escape(row["watermark"] or ""),
             escape(row["quota"] or ""),
-            style="red" if row["problem"] else None,
         )
     return table
 

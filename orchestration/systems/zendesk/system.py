@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.policy.sources import Source
 from orchestration.policy.systems import Calling, Zendesk
-from orchestration.sources.sqltext import Sql, compose, identifier, joined
+from orchestration.sources.sqltext import Sql, compose, identifier, joined, literal
 from orchestration.systems.base import Context, Found, Pulled
 from orchestration.systems.store import Merged, RecordStore, State, first_filled
 from orchestration.systems.zendesk import events, fields, organizations, tickets
@@ -67,7 +67,7 @@ class ZendeskSystem:
             calls=self._calls - calls,
             whole=whole,
             quota=self._left and f"{self._left} calls left in this minute",
-            watermark=None if state is None or state.watermark == _NO_CURSOR else state.watermark,
+            watermark=None if state is None or state.watermark == _NO_CURSOR else _up_to(store, state),
             notes=(*notes, *more),
         )
 
@@ -129,6 +129,14 @@ class ZendeskSystem:
 def _base(store: RecordStore, request: Mapping[str, Any], context: Context) -> State | None:
     base = store.base(request, whole=context.whole)
     return None if base is None or base.watermark == _NO_CURSOR else base
+
+
+def _up_to(store: RecordStore, state: State) -> str | None:
+    """The newest time among the tickets: the cursor itself says nothing to a person."""
+    with store.connected() as con:
+        file = literal(str(store.folder / state.file))
+        newest = con.execute(compose("SELECT max(_stamp) FROM read_parquet({file})", file=file)).fetchall()[0][0]
+    return tickets.time_of(newest)
 
 
 def _beside(store: RecordStore, folder: str) -> RecordStore:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,14 @@ def _row(ticket: Mapping[str, Any], group: str | None, wanted: Wanted, place: in
 def _stamp(ticket: Mapping[str, Any]) -> str:
     """When it last changed: what the system itself changes moves generated_timestamp, but not updated_at."""
     return f"{int(ticket.get('generated_timestamp') or 0):0{_DIGITS}d} {ticket.get('updated_at') or ''}"
+
+
+def time_of(stamp: str | None) -> str | None:
+    """When what has this stamp last changed, in UTC and as the system writes times; None where that isn't known."""
+    generated, _, updated_at = (stamp or "").partition(" ")
+    if not int(generated or 0):
+        return updated_at or None
+    return f"{datetime.fromtimestamp(int(generated), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _at(ticket: Mapping[str, Any], custom: Mapping[str, Any], path: str) -> Any:

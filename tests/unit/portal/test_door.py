@@ -319,6 +319,14 @@ def test_a_body_that_is_too_large_is_refused(door: str, path: str) -> None:
     assert (answer.status_code, answer.json()["error"]) == (413, "the body is larger than 1000000 bytes")
 
 
+def test_a_body_that_is_said_to_be_too_large_is_not_waited_for(own: Settings) -> None:
+    with served(own) as door, _connection(door) as connection:
+        connection.settimeout(2)
+        connection.sendall(f"POST {DESK} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000001\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+        assert _until_closed(connection)
+
+
 def test_a_body_that_goes_on_is_not_read_to_its_end(tmp_path: Path) -> None:
     settings = home_with_callers(tmp_path, most_bytes=10_000)
     with served(settings) as door, _connection(door) as connection:
