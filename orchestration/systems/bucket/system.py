@@ -81,7 +81,7 @@ class BucketSystem:
                 yield Found(source.name, told.message, mend=told.action or told.expected or "try again later")
             else:
                 names = ", ".join(each.name for each in wanted[:3])
-                yield Found(source.name, f"{len(wanted)} objects fit and can be read: {names}")
+                yield Found(source.name, f"{_objects(len(wanted))} and can be read: {names}")
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -99,8 +99,7 @@ class BucketSystem:
             names = [each.name for each in found]
             hint = nearest(source.path or f"{source.stream}.csv", names)
             raise SourceError(
-                f"none of the {len(names)} objects there is what {source.name} reads."
-                + (f" {hint[0].upper()}{hint[1:]}" if hint else ""),
+                _none_fits(len(names), source.name) + (f" {hint[0].upper()}{hint[1:]}" if hint else ""),
                 file=self.name,
                 place=folder or "folder",
                 expected=source.path or f"{source.stream}.csv or the like",
@@ -207,6 +206,18 @@ class _Mirror:
     def _save(self) -> None:
         content = json.dumps({"request": self._request, "objects": self._known})
         durable.replace_text(self._folder / _MIRROR, content)
+
+
+def _objects(count: int) -> str:
+    return "1 object fits" if count == 1 else f"{count:,} objects fit"
+
+
+def _none_fits(count: int, source: str) -> str:
+    if count == 0:
+        return f"no object is there, so none that {source} reads."
+    if count == 1:
+        return f"the one object there isn't what {source} reads."
+    return f"none of the {count:,} objects there is what {source} reads."
 
 
 def _where(source: Source) -> tuple[str, int | None]:

@@ -75,7 +75,6 @@ _OF_ANY: Mapping[str, str] = MappingProxyType(
         "IsActive": "boolean",
     }
 )
-_RIGHTS = "the user's permission set may read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ class Describe:
             f"the org has no object {name}, or the user has no right to see it.",
             file=self._session.name,
             place=name,
-            action=f"see its API name in the org's object manager, and that {_RIGHTS}",
+            action="see its API name in the org's object manager, and that the user's permission set may read it",
         )
 
     def version_gone(self, known: tuple[str, ...]) -> SourceError:
@@ -296,7 +295,7 @@ class Describe:
             f"{found.name} has no field {field}, or the user has no right to see it.",
             file=self._session.name,
             place=f"{found.name}.{field}",
-            expected=f"a field of {found.name} that {_RIGHTS}",
+            expected=f"a field of {found.name} that the user's permission set may read",
             action=nearest(field, names) or "see its API name in the org's object manager",
         )
 

@@ -362,7 +362,7 @@ def test_a_pull_that_was_killed_is_gone_on_with(lake, monkeypatch):
     [
         ({"url": "s3://no-such-bucket-at-all/crm"}, KEYS, "it isn't there"),
         ({"url": "s3://{bucket}/nothing"}, KEYS, "it isn't there"),
-        ({"url": "s3://{bucket}/crm/old"}, KEYS, "none of the 1 objects there is what lake_invoices reads"),
+        ({"url": "s3://{bucket}/crm/old"}, KEYS, "the one object there isn't what lake_invoices reads"),
         ({"url": "s3://Not_A_Bucket!/crm"}, KEYS, "can't be asked: ParamValidationError|it isn't there"),
         ({"endpoint": "http://127.0.0.1:1"}, KEYS, r"no whole answer came.*3 attempts"),
         ({}, "no colon", "not of the form key:secret|isn't of the form key:secret"),
@@ -422,4 +422,12 @@ def test_doctor_tells_what_fits_and_what_lies_near(lake):
     assert "Did you mean invoice.csv?" in lake.examine(path="invoices.csv").words
     found = lake.examine(path="invoice*")
     assert found.is_ok
-    assert found.words == "1 objects fit and can be read: invoice.csv"
+    assert found.words == "1 object fits and can be read: invoice.csv"
+    lake.put("invoices.csv")
+    assert lake.examine(path="invoice*").words == "2 objects fit and can be read: invoice.csv, invoices.csv"
+    assert "none of the 2 objects there is what lake_invoices reads" in lake.examine(path="bill*").words
+
+
+def test_a_folder_with_folders_only_has_no_object(lake):
+    lake.put("old/invoices.csv")
+    assert lake.examine().words == "no object is there, so none that lake_invoices reads."
