@@ -9,6 +9,7 @@ from orchestration.quality.suites import load_suites
 from orchestration.quality.views import CheckContext
 from orchestration.refresh.extract import problems
 from orchestration.refresh.freshness import stream_table
+from orchestration.refresh.retired import in_use
 from orchestration.refresh.run import Run
 from orchestration.sources.landing import LandingZone
 from orchestration.sources.matching import Alias
@@ -19,7 +20,9 @@ def check(run: Run) -> LandedChecks:
     """Run every raw suite over the extractions known at as_of; leave the findings in the run's folder."""
     calendar, sources = run.policies.calendar, run.policies.sources
     zone = LandingZone(run.settings.landing_path)
-    candidates = {stream: zone.known_at(stream, run.as_of, calendar.time_zone) for stream in STREAMS}
+    candidates = {
+        stream: in_use(run, stream, zone.known_at(stream, run.as_of, calendar.time_zone)) for stream in STREAMS
+    }
     with run.timed("check_landed"):
         found = check_landed(
             candidates,

@@ -7,6 +7,8 @@ one source doesn't keep the others from being asked: an outage is told for each,
 from __future__ import annotations
 
 import fcntl
+import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +16,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+from pyarrow import ArrowException
+
 from orchestration.policy.models import Policies
 from orchestration.policy.sources import Source
 from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError
-from orchestration.systems.base import ORGANIZATIONS, Context, Pulled
+from orchestration.systems.base import ORGANIZATIONS, Context, Pulled, System
 from orchestration.systems.build import build_system
 from orchestration.systems.store import RecordStore
 
+_LOG = logging.getLogger(__name__)
+# What reading a damaged file of an earlier pull raises, or a state that makes no sense.
+_DAMAGED = (duckdb.Error, ArrowException, ValueError)
 _LOCK = ".lock"
 _MINUTE = 60
 
@@ -80,26 +88,58 @@ def pull_system(
             return [Asked(source.name, source.stream, None, str(error)) for source in wanted]
         context = Context(folder, lambda source: folder_of(settings, policies, source), whole, now)
         try:
-            return [_ask(system, source, folder, policies, context) for source in wanted]
+            return [_ask(system, source, folder / source.name, policies, context) for source in wanted]
         finally:
             system.close()
 
 
-def _ask(system, source: Source, folder: Path, policies: Policies, context: Context) -> Asked:
+def _ask(system: System, source: Source, folder: Path, policies: Policies, context: Context) -> Asked:
+    """Ask for one source; whatever goes wrong is told, so that the others are asked too."""
     started = time.perf_counter()
-    store = RecordStore(folder / source.name, policies.systems.pulling, context.now())
     try:
-        pulled = system.pull(source, store, context)
+        pulled = _pull(system, source, folder, policies, context)
     except SourceError as error:
         return Asked(source.name, source.stream, None, str(error))
+    except OSError as error:
+        words = (
+            f"{folder}: it can't be written ({error.strerror or type(error).__name__}). Free disk space, or mend it."
+        )
+        return Asked(source.name, source.stream, None, words)
+    except Exception as error:
+        # The trace is for whoever mends it; a refresh goes on with what is known.
+        _LOG.exception("%s: a pull failed unforeseen", source.name)
+        return Asked(source.name, source.stream, None, f"{system.name}: {type(error).__name__}: {_first_line(error)}")
     return Asked(source.name, source.stream, replace(pulled, seconds=time.perf_counter() - started), None)
+
+
+def _pull(system: System, source: Source, folder: Path, policies: Policies, context: Context) -> Pulled:
+    """Pull; where what is kept of earlier pulls can't be read, forget it and pull everything."""
+    store = RecordStore(folder, policies.systems.pulling, context.now())
+    try:
+        return system.pull(source, store, context)
+    except _DAMAGED as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or not folder.is_dir():
+            raise
+        _LOG.warning("%s: what was kept of it can't be read; it is read anew", source.name)
+        shutil.rmtree(folder)
+        return system.pull(source, store, replace(context, whole=True))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 @contextmanager
 def _alone(folder: Path, name: str) -> Iterator[None]:
     # The kernel lets go of the lock of a process that dies.
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("a")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        action = "see that the home is a folder this user may write to, with space left"
+        raise SourceError(f"{folder} can't be written ({reason}).", file=name, action=action) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

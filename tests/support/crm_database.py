@@ -68,8 +68,8 @@ class Crm:
         run = Run(self.settings, as_of, f"run-{as_of}", cadence)
         return {row["source"]: row for row in pull(run, "crm", now=lambda: self.now, **how).sources}
 
-    def extracted(self, stream: str, as_of: date = TODAY):
-        return extract(Run(self.settings, as_of, f"run-{as_of}"), stream)
+    def extracted(self, stream: str, as_of: date = TODAY, at: datetime | None = None):
+        return extract(Run(self.settings, as_of, f"run-{as_of}"), stream, at)
 
     def handed(self, name: str):
         run = Run(self.settings, TODAY, "any")

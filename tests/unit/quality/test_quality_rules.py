@@ -494,6 +494,11 @@ def test_effects_are_those_of_the_suites(dirty, suites):
 def test_all_rules_with_rows_to_fail_are_tried(suites):
     """A new rule needs a failing row and a passing neighbour here, unless the bookkeeping tests have it."""
     elsewhere = {"columns_present", "row_count_plausible"}
-    shared = {"values_readable", "account_known", "id_unique"}  # one query for all streams, tried on several
+    shared = {
+        "values_readable",
+        "account_known",
+        "id_unique",
+        "id_in_one_source",
+    }  # one query for all streams, tried on several
     rules = {(name, rule.name) for name, suite in suites.items() for rule in suite.rules}
     assert {place for place in rules - set(EXPECTED) if place[1] not in elsewhere | shared} == set()

@@ -139,15 +139,22 @@ def test_sources_of_one_stream_are_judged_apart(suites, landing, tmp_path):
 
 
 def test_a_key_from_two_sources_is_settled_by_their_order(suites, landing, tmp_path):
+    """However many there are: it is no fault of any of them."""
     landing.land("accounts", accounts())
-    landing.land("tickets", tickets(100), source="files", extraction_id="f")
+    landing.land("tickets", tickets(3), source="files", extraction_id="f")
     one = tickets(100, prefix="Z")
-    landing.land("tickets", [*one, {**one[0], "ticket_id": "T7"}], source="zendesk", extraction_id="z")
+    again = [{**one[0], "ticket_id": f"T{n}"} for n in (0, 1, 1)]
+    landing.land("tickets", [*one, *again], source="zendesk", extraction_id="z")
     checked = landing.check(suites, tmp_path / "work")
-    failure = checked.failure("tickets", "id_unique")
+    settled = [f for f in checked.failures if f["rule"] == "id_in_one_source"]
     # zendesk comes first in policy, though files is there as well.
-    assert (failure["extraction_id"], failure["record_key"]) == ("f", "T7")
-    assert "row 101 of source zendesk is used, row 8 of files is set aside" in failure["sentence"]
+    assert [(f["extraction_id"], f["record_key"]) for f in settled] == [("f", "T0"), ("f", "T1")]
+    assert "is in zendesk and in files; the one of zendesk is used, as source_order says" in settled[0]["sentence"]
+    checks = checked.checks.streams["tickets"]
+    assert (checks.verdict, checks.rejections, checks.counts.rows_set_aside) == ("accepted", (), 3)
+    # What one source has twice is its own fault, also where another has it too.
+    repeated = [f for f in checked.failures if f["rule"] == "id_unique"]
+    assert [(f["extraction_id"], f["record_key"]) for f in repeated] == [("z", "T1")]
 
 
 def test_the_row_count_is_compared_with_the_last_extraction(suites, landing, tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from orchestration.refresh.retired import in_use
+from orchestration.refresh.run import Run
 from orchestration.sources.landing import LandingZone
 from tests.support.crm_database import TODAY, Crm
 
@@ -145,3 +148,92 @@ def test_two_pulls_at_once_are_one(crm: Crm) -> None:
         problems = {row["problem"] for row in crm.pulled().values()}
     assert len(problems) == 1
     assert "another pull" in problems.pop()
+
+
+def used(crm: Crm, as_of: date) -> set[str]:
+    """The sources of accounts that count at a date."""
+    run = Run(crm.settings, as_of, f"run-{as_of}")
+    zone = LandingZone(crm.settings.landing_path)
+    return {one.source for one in in_use(run, "accounts", zone.known_at("accounts", as_of, "UTC"))}
+
+
+def dropped(crm: Crm) -> Path:
+    """A report of accounts in the drop folder."""
+    file = crm.settings.drop_path / "accounts.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("Owner,Account,GEO,Region\nOlga,Ada,EMEA,North\n")
+    return file
+
+
+def test_a_renamed_source_gives_way_to_its_new_name(crm: Crm) -> None:
+    crm.pulled()
+    crm.extracted("accounts", at=crm.now)
+    path = crm.settings.policies / "sources.yaml"
+    path.write_text(path.read_text().replace("crm_accounts", "accounts_of_crm"))
+    # As long as the new one was never read, the old one is all there is.
+    assert used(crm, TODAY) == {"crm_accounts"}
+    later(crm, days=1)
+    tomorrow = TODAY + timedelta(days=1)
+    crm.pulled(tomorrow)
+    crm.extracted("accounts", tomorrow, at=crm.now)
+    assert used(crm, tomorrow) == {"accounts_of_crm"}
+    # What was known before stays what was known then.
+    assert "crm_accounts" in used(crm, TODAY)
+
+
+def test_files_give_way_to_a_system_once_they_are_gone(crm: Crm) -> None:
+    file = dropped(crm)
+    crm.extracted("accounts", at=crm.now)
+    assert used(crm, TODAY) == {"files"}
+    later(crm, days=1)
+    tomorrow, after = TODAY + timedelta(days=1), TODAY + timedelta(days=2)
+    crm.pulled(tomorrow)
+    crm.extracted("accounts", tomorrow, at=crm.now)
+    # The file is still there: somebody means it.
+    assert used(crm, tomorrow) == {"files", "crm_accounts"}
+    file.unlink()
+    later(crm, days=1)
+    crm.extracted("accounts", after, at=crm.now)
+    assert used(crm, after) == {"crm_accounts"}
+    assert used(crm, TODAY) >= {"files"}
+
+
+def test_files_beside_a_system_are_used_as_last_known(crm: Crm) -> None:
+    crm.pulled()
+    crm.extracted("accounts", at=crm.now)
+    file = dropped(crm)
+    later(crm, days=1)
+    tomorrow, after = TODAY + timedelta(days=1), TODAY + timedelta(days=2)
+    crm.extracted("accounts", tomorrow, at=crm.now)
+    file.unlink()
+    later(crm, days=1)
+    crm.extracted("accounts", after, at=crm.now)
+    assert used(crm, after) == {"files", "crm_accounts"}
+
+
+@pytest.mark.parametrize("how", ["cut short", "garbage", "no watermark"])
+def test_what_is_damaged_is_read_anew(crm: Crm, how: str) -> None:
+    crm.pulled()
+    file = crm.handed("crm_accounts").files[0]
+    before, folder = file.read_bytes(), file.parent
+    (records,) = folder.glob("records-*.parquet")
+    if how == "cut short":
+        records.write_bytes(records.read_bytes()[:100])
+    elif how == "garbage":
+        content = records.read_bytes()
+        records.write_bytes(content[:4] + bytes(len(content) - 60) + content[-56:])
+    else:
+        state = json.loads((folder / "state.json").read_text())
+        (folder / "state.json").write_text(json.dumps(state | {"watermark": "xx"}))
+    later(crm, hours=1)
+    row = crm.pulled(force=True)["crm_accounts"]
+    assert (row["problem"], row["whole"]) == (None, True)
+    assert file.read_bytes() == before
+
+
+def test_a_home_that_can_t_be_written_is_told_for_every_source(crm: Crm) -> None:
+    crm.settings.home.mkdir(parents=True, exist_ok=True)
+    (crm.settings.home / "pulled").write_text("in the way")
+    problems = {row["problem"] for row in crm.pulled().values()}
+    assert len(problems) == 1
+    assert "can't be written" in problems.pop()
