@@ -50,7 +50,7 @@ CASES = [
     Case("asks for no key", WHERE, DRY, beside("{" + HOOK + ", ask_url: 'https://hook.example/asked'}"), "other:",
          "connectors.other.ask_url", "asked", "an address with {key} in it"),
     Case("secret in the file", WHERE, DRY, beside("{kind: slack, secret: 'xoxb-1', to: {default: x}}"), "other:",
-         "connectors.other.secret", '"xoxb-1"', "text that matches"),
+         "connectors.other.secret", "a text that is no name", "the name of a secret, not the secret"),
     Case("no time at all", WHERE, DRY, beside("{kind: dry_run, timeout_seconds: 0}"), "other:",
          "connectors.other.timeout_seconds", "0", "at least 1 (seconds)"),
     Case("route to nowhere", WHERE, "routes: []", "routes: [{connector: dryrun}]", "routes:", "routes[0].connector",
