@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestration.policy.sources import Source
-from orchestration.sources.errors import SourceError
+from orchestration.sources.errors import SourceError, sentence
 from orchestration.systems.base import Found
 from orchestration.systems.http import ApiError
 from orchestration.systems.salesforce import evidence, rows
@@ -114,5 +114,5 @@ def _evidence(session: Session, describe: Describe, what: str) -> Iterator[Found
 
 def _failed(what: str, error: SourceError) -> Found:
     where = f"{error.place}: " if error.place else ""
-    expected = f" Expected: {error.expected}." if error.expected else ""
+    expected = f" Expected: {sentence(error.expected)}" if error.expected else ""
     return Found(what, f"{where}{error.message}{expected}", mend=error.action or _LOOK)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from orchestration.policy.sources import Source
-from orchestration.sources.errors import SourceError
+from orchestration.sources.errors import SourceError, sentence
 from orchestration.systems.base import Found
 from orchestration.systems.http import Api
 from orchestration.systems.zendesk import events, fields, organizations, tickets
@@ -99,5 +99,5 @@ def _try(what: str, call: Callable[[], Any], words: str) -> tuple[Any, Found]:
     try:
         return call(), Found(what, words)
     except SourceError as error:
-        told = f"{error.message} Expected: {error.expected}." if error.expected else error.message
+        told = f"{error.message} Expected: {sentence(error.expected)}" if error.expected else error.message
         return None, Found(what, told, mend=error.action or error.expected or "look at the account")
