@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestration.refresh import extract
+from orchestration.refresh.extract import extract
 from orchestration.refresh.run import Run
 from orchestration.settings import Settings
-from orchestration.sources.drop import extract_stream
 from tests.support.compiled import compiled_models
 from tests.support.stages import Made, make
 
@@ -113,26 +110,24 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """All dates made when everything had landed; the first also when nothing else had."""
     work = tmp_path_factory.mktemp("time")
     drop = work / "drop"
     drop.mkdir()
     settings = Settings(home=work / "home", drop=drop)
-    patch = pytest.MonkeyPatch()
     found = {}
     for landing, day in LANDINGS.items():
-        patch.setattr(extract, "extract_stream", partial(extract_stream, extracted_at=noon(day)))
         for stream, rows in company(landing).items():
             written(drop / f"{stream}.csv", rows, day)
-            extract.extract(Run(settings, day, landing), stream)
+            extract(Run(settings, day, landing), stream, noon(day))
         if landing == "first":
-            found["first then"] = Seen(make(Run(settings, AS_OF[landing], "first-then")))
+            found["first then"] = Seen(make(Run(settings, AS_OF[landing], "first-then"), noon(day)))
+    now = noon(max(LANDINGS.values()))
     for landing, as_of in AS_OF.items():
-        found[landing] = Seen(make(Run(settings, as_of, f"{landing}-later")))
-    found["before"] = Seen(make(Run(settings, BEFORE, "before")))
-    yield found
-    patch.undo()
+        found[landing] = Seen(make(Run(settings, as_of, f"{landing}-later"), now))
+    found["before"] = Seen(make(Run(settings, BEFORE, "before"), now))
+    return found
 
 
 def test_a_date_made_later_is_what_it_was(seen: dict[str, Seen]) -> None:
