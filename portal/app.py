@@ -2,56 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
 
 from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
+from portal import pages
+from portal.access import UnreadableTableError
 from portal.hooks import BODY_SECONDS, Door
+from portal.listing import QuestionError
+from portal.publications import Library
+from portal.security import Rates, Shield
+from portal.sessions import Sessions
+from portal.signin import development
+from portal.web import STATIC, Portal, Refusal, SignInNeeded, absent, environment, refused, wants_page
 
 # Whoever calls is waiting: a ledger that others write to for longer is told as busy.
 _PATIENCE_SECONDS = 5
 # Requests under way at once; whoever comes beyond is told to come again.
 _MOST_AT_ONCE = 64
 _KEEP_ALIVE_SECONDS, _LEAVE_SECONDS = 5, 10
+_KEY_FILE = "portal.key"
+_KEY_BYTES = 32
 
 
 def create_app(
     settings: Settings | None = None,
     *,
+    development_sign_in: bool = False,
+    is_behind_tls: bool = False,
+    only_hooks: bool = False,
     patience_seconds: int = _PATIENCE_SECONDS,
     body_seconds: float = BODY_SECONDS,
-) -> Starlette:
+) -> FastAPI:
     """The app; `settings` default to the environment's.
 
-    `patience_seconds`: so long a request waits for the ledger; `body_seconds`: so long its body may take to come.
+    `development_sign_in`: anybody who reaches the server may pick who to be; for loopback alone. `is_behind_tls`: a
+    proxy with TLS stands before it, so cookies are Secure. `only_hooks`: nothing but the door for webhooks.
+    `patience_seconds`: so long a request waits for the ledger; `body_seconds`: so long a webhook's body may take.
     Policies are read once: a change of them needs a new start. Raises PolicyError when they don't load, and LedgerError
     when it starts without a ledger that can be used.
     """
     settings = settings or Settings()
-    door = Door(settings, load_policies(settings.policies).systems, body_seconds)
+    policies = load_policies(settings.policies)
+    door = Door(settings, policies.systems, body_seconds)
+    library = Library(settings.published_path)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = await run_in_threadpool(Store.open, settings, patience_seconds)
         door.open(store)
+        if not only_hooks:
+            app.state.portal = Portal(
+                settings=settings,
+                policies=policies,
+                library=library,
+                store=store,
+                sessions=Sessions(store, policies.portal, await run_in_threadpool(_key, settings)),
+                rates=Rates(policies.portal.most_a_minute),
+                sign_in_rates=Rates(policies.portal.most_sign_ins_a_minute),
+                sign_ins=_sign_ins(development_sign_in),
+                is_behind_tls=is_behind_tls,
+            )
         try:
             yield
         finally:
+            library.close()
             store.close()
 
-    app = Starlette(routes=door.routes(), lifespan=lifespan)
+    app = FastAPI(title="account-health", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     # An address that is nearly right is wrong: a redirect would be made of what the caller says this host is called.
     app.router.redirect_slashes = False
+    app.router.routes.extend(door.routes())
+    if only_hooks:
+        return app
+    app.state.templates = environment(policies)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in pages.ROUTERS:
+        app.include_router(router)
+    if development_sign_in:
+        app.include_router(development.router)
+    _answer_errors(app)
+    app.add_middleware(Shield, is_behind_tls=is_behind_tls)
     return app
 
 
-def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
+def _sign_ins(development_sign_in: bool) -> tuple[tuple[str, str], ...]:
+    return ((development.PATH, "Sign in for development"),) if development_sign_in else ()
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(Refusal)
+    def _(request: Request, error: Refusal) -> Response:
+        return refused(request, error)
+
+    @app.exception_handler(SignInNeeded)
+    def _(request: Request, _: SignInNeeded) -> Response:
+        if not wants_page(request):
+            return refused(
+                request, Refusal(401, "Not signed in", "Send a service token.", {"WWW-Authenticate": "Bearer"})
+            )
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        path = target if request.method == "GET" else "/"
+        return RedirectResponse(f"/sign-in?path={quote(path, safe='')}", 303)
+
+    @app.exception_handler(UnreadableTableError)
+    def _(request: Request, _: UnreadableTableError) -> Response:
+        return refused(
+            request,
+            Refusal(404, "Not in this publication", "This publication doesn't have what the page shows: refresh once."),
+        )
+
+    @app.exception_handler(QuestionError)
+    def _(request: Request, error: QuestionError) -> Response:
+        return refused(request, Refusal(400, "The address asks for something else", f"{error}."))
+
+    @app.exception_handler(HTTPException)
+    def _(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return refused(request, absent())
+        return refused(request, Refusal(error.status_code, "This can't be done", f"{error.detail}.", error.headers))
+
+    @app.exception_handler(Exception)
+    def _(request: Request, _: Exception) -> Response:
+        number = request.scope.get("request_id", "")
+        return refused(
+            request, Refusal(500, "Something broke", f"It is logged under {number}; nothing was changed half-way.")
+        )
+
+
+def _key(settings: Settings) -> str:
+    """What signs cookies: the secret `portal_key`, else a file of this home, made once and readable by its owner only.
+
+    Several servers of one portal need the secret, so that each takes the others' cookies.
+    """
+    if given := settings.secret("portal_key"):
+        return given
+    file: Path = settings.home_path / _KEY_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), open(file, "x", encoding="ascii", opener=_private) as new:
+        new.write(secrets.token_hex(_KEY_BYTES))
+    return file.read_text(encoding="ascii")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def server_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
     """How the app is served: plain HTTP, for a proxy with TLS or for this machine alone."""
     return uvicorn.Config(
         app,
@@ -60,7 +170,8 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies) or None,
         limit_concurrency=_MOST_AT_ONCE,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LEAVE_SECONDS,

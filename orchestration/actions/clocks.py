@@ -173,13 +173,23 @@ def _make(con: Connection, now: datetime, made: list[dict[str, Any]]) -> None:
 
 
 def note_step(
-    store: Store, policies: Policies, alert_id: str, step: str, person: str, now: datetime, note: str | None = None
+    store: Store,
+    policies: Policies,
+    alert_id: str,
+    step: str,
+    person: str,
+    now: datetime,
+    note: str | None = None,
+    held: frozenset[str] | None = None,
 ) -> Mapping[str, Any]:
-    """Note what a person did about an alert: the next of STEPS, or closing it (with a note); raises StepError."""
+    """Note what a person did about an alert: the next of STEPS, or closing it (with a note); raises StepError.
+
+    `held`: the roles that sign-in gave the person; without them, those that policy has.
+    """
     person = " ".join(person.split())
     told = " ".join((note or "").split()) or None
     roles = frozenset(policies.access.alerts)
-    if not roles & policies.access.roles_of(person):
+    if not roles & (policies.access.roles_of(person) if held is None else held):
         raise StepError(
             f"{person or 'nobody'} may not answer alerts; that takes one of {', '.join(sorted(roles))}"
             " (policies/access.yaml)"

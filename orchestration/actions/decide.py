@@ -31,13 +31,19 @@ class NotAllowedError(DecisionError):
 
 
 class Desk:
-    """Where one person decides, at one moment (naive UTC)."""
+    """Where one person decides, at one moment (naive UTC).
 
-    def __init__(self, store: Store, policies: Policies, person: str, now: datetime) -> None:
+    `roles`: those that sign-in gave; without them, the roles that policy has for the person.
+    """
+
+    def __init__(
+        self, store: Store, policies: Policies, person: str, now: datetime, roles: frozenset[str] | None = None
+    ) -> None:
         self.store = store
         self.policies = policies
         self.person = " ".join(person.split())
         self.now = now
+        self.roles = policies.access.roles_of(self.person) if roles is None else roles
         if not self.person:
             raise DecisionError("a decision needs the name of who makes it")
 
@@ -132,7 +138,7 @@ class Desk:
         self._must_have(self.policies.access.approvers(action["action"], action["sensitivity"]), verb, action)
 
     def _must_have(self, roles: frozenset[str], verb: str, action: Mapping[str, Any]) -> None:
-        if not roles & self.policies.access.roles_of(self.person):
+        if not roles & self.roles:
             raise NotAllowedError(
                 f"{self.person} may not {verb} {action['action']} of {action['sensitivity']} sensitivity;"
                 f" that takes one of {', '.join(sorted(roles))} (policies/access.yaml)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import socket
 import sys
@@ -25,6 +24,7 @@ from orchestration.cli.shared import (
     settings_of,
     short,
 )
+from orchestration.loopback import is_loopback
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,18 +64,18 @@ def serve(
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
     port = port or systems.hooks.port
-    if not _is_loopback(host):
+    if not is_loopback(host):
         typer.echo(
             f"{host} can be reached from other machines, and what listens there speaks plain HTTP: put a proxy with "
             "TLS before it, and let nobody else through.",
             err=True,
         )
-    _check_free(host, port)
+    check_free(host, port)
     typer.echo(f"Calls are received on http://{f'[{host}]' if ':' in host else host}:{port}, as")
     for address, problem in addresses:
         typer.echo(f"  POST {address}" + (f"   (refused: {problem})" if problem else ""))
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    server = uvicorn.Server(server_config(create_app(settings), host, port))
+    server = uvicorn.Server(server_config(create_app(settings, only_hooks=True), host, port))
     # It ends by raising what ended it: Ctrl-C, or that it couldn't begin, which it has told by then.
     with suppress(KeyboardInterrupt, SystemExit):
         server.run()
@@ -134,7 +134,7 @@ def _addresses(systems: Systems, settings: Settings) -> Iterator[tuple[str, str 
         yield f"/hooks/{kind}/{name}", None if key else f"the secret {system.hook_secret} isn't there"
 
 
-def _check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int) -> None:
     """End the command where nothing can listen there: better than after saying that something does."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -151,12 +151,3 @@ def _check_free(host: str, port: int) -> None:
             words = f"nothing can listen on port {port} of {host}: {error.strerror}"
         typer.echo(words, err=True)
         raise typer.Exit(FAILED) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from orchestration.settings import Settings
 
 FILE = "operations.db"
-HEAD = "0003"
+HEAD = "0004"
 
 _PATIENCE_SECONDS = 60
 # Any number: it names the lock that migrations of one database wait for.

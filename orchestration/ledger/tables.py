@@ -235,4 +235,66 @@ write_queue = Table(
     Index("write_queue_order", "target", "status", "first_wanted_at", "record_id"),
 )
 
-APPEND_ONLY = (transitions, alert_entries)
+# One row a sign-in to the portal that isn't over. The key is a hash: who reads the table can't become anybody.
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("session_hash", Text, primary_key=True),
+    # The person as sign-in told of them, as JSON: name, groups, how they signed in.
+    Column("identity", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    # What ends the session from outside: the identity provider's own name of it.
+    Column("provider_session", Text),
+    Column("started_at", DateTime, nullable=False),
+    Column("last_seen_at", DateTime, nullable=False),
+    Column("ends_at", DateTime, nullable=False),
+    Index("sessions_ends_at", "ends_at"),
+    Index("sessions_provider_session", "provider_session"),
+)
+
+# One row a message of an identity provider that was taken: none is taken twice.
+taken_assertions = Table(
+    "taken_assertions",
+    METADATA,
+    Column("assertion_id", Text, primary_key=True),
+    Column("forget_at", DateTime, nullable=False),
+    Index("taken_assertions_forget_at", "forget_at"),
+)
+
+# One row a service token. The token itself is nowhere, only its hash.
+service_tokens = Table(
+    "service_tokens",
+    METADATA,
+    Column("token_id", Text, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    # What it may read and as whom, as JSON: tables, roles, areas.
+    Column("scope", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", DateTime, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime),
+    Column("last_used_at", DateTime),
+)
+
+# One row a thing that somebody did, or wasn't let do, with the portal.
+audit_log = Table(
+    "audit_log",
+    METADATA,
+    Column("entry_id", _Sequence, primary_key=True, autoincrement=True),
+    Column("happened_at", DateTime, nullable=False),
+    Column("person", Text),
+    # sign_in, sign_out, denied, export, decision, policy_preview, ...
+    Column("event", Text, nullable=False),
+    # What it was about: a path, a table, the id of an action.
+    Column("subject", Text),
+    Column("account_id", Text),
+    Column("detail", Text),
+    Column("address", Text),
+    Column("request_id", Text),
+    Index("audit_log_happened_at", "happened_at"),
+    Index("audit_log_account_id", "account_id"),
+    sqlite_autoincrement=True,
+)
+
+APPEND_ONLY = (transitions, alert_entries, audit_log)

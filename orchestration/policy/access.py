@@ -14,6 +14,7 @@ from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, setti
 from orchestration.policy.problems import Finding, repeated
 
 Role = Literal["seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin"]
+Cut = Literal["own", "area", "all", "none"]
 Roles = Annotated[tuple[Role, ...], Field(min_length=1)]
 
 
@@ -39,13 +40,43 @@ class Promotions(PolicyModel):
     suppressed: Roles = setting("Who may ask for an action that guards suppress.", "roles")
 
 
+class Area(PolicyModel):
+    """Accounts by where they are."""
+
+    geos: tuple[Text, ...] = setting("GEOs, as the accounts have them.", "GEOs", default=())
+    regions: tuple[Text, ...] = setting("Regions, as the accounts have them.", "regions", default=())
+
+
+class Group(Area):
+    """What being in a group of the identity provider gives."""
+
+    roles: Roles = setting("Roles of everybody in it.", "roles")
+
+
+class Rows(PolicyModel):
+    """Which accounts a role sees."""
+
+    seller: Cut = setting("Which accounts a seller sees.", "own, area, all or none")
+    manager: Cut = setting("Which accounts a manager sees.", "own, area, all or none")
+    executive: Cut = setting("Which accounts an executive sees.", "own, area, all or none")
+    revops: Cut = setting("Which accounts revenue operations sees.", "own, area, all or none")
+    approver_low: Cut = setting("Which accounts an approver of low sensitivity sees.", "own, area, all or none")
+    approver_medium: Cut = setting("Which accounts an approver of medium sensitivity sees.", "own, area, all or none")
+    approver_high: Cut = setting("Which accounts an approver of high sensitivity sees.", "own, area, all or none")
+    admin: Cut = setting("Which accounts an administrator sees.", "own, area, all or none")
+
+
 class Access(PolicyFile):
-    """People, roles and what roles may do."""
+    """People, roles, what roles see and what they may do."""
 
     file_name: ClassVar[str] = "access.yaml"
     shapes_results: ClassVar[bool] = False
 
     people: dict[Text, Roles] = setting("People by the name they sign in with, each with their roles.", "roles")
+    groups: dict[Text, Group] = setting("Groups of the identity provider, each with roles and areas.", "groups")
+    areas: dict[Text, Area] = setting("Areas of single people, beside those of their groups.", "areas")
+    known_as: dict[Text, tuple[Text, ...]] = setting("What people are called in the CRM.", "names")
+    rows: Rows = setting("Which accounts a role sees.", "settings")
     approvals: Approvals = setting("Who may approve, reject and try again.", "settings")
     promotions: Promotions = setting("Who may ask for an action.", "settings")
     snooze: Roles = setting("Who may put an action off until a date.", "roles")
@@ -54,6 +85,8 @@ class Access(PolicyFile):
     def lint(self) -> Iterator[Finding]:
         for person, roles in self.people.items():
             yield from repeated(("people", person), roles)
+        for group, given in self.groups.items():
+            yield from repeated(("groups", group, "roles"), given.roles)
         lists = {
             **{("approvals", "by_sensitivity", name): roles for name, roles in self.approvals.by_sensitivity},
             **{("approvals", "by_action", name): roles for name, roles in self.approvals.by_action.items()},

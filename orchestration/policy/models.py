@@ -31,6 +31,7 @@ from orchestration.policy.health_checks import HealthChecks
 from orchestration.policy.health_score import HealthScore
 from orchestration.policy.interventions import Interventions
 from orchestration.policy.ledger import Ledger
+from orchestration.policy.portal import Portal
 from orchestration.policy.problems import Finding
 from orchestration.policy.publishing import Publishing
 from orchestration.policy.reports import Reports
@@ -66,6 +67,7 @@ class Policies(BaseModel):
     connectors: Connectors
     ledger: Ledger
     simulator: Simulator
+    portal: Portal
     publishing: Publishing
     sources: Sources
     systems: Systems

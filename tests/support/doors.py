@@ -52,7 +52,7 @@ def home_with_callers(folder: Path, **hooks: Any) -> Settings:
 @contextmanager
 def served(settings: Settings, **app: Any) -> Iterator[str]:
     """Run the app; yields its address."""
-    server = uvicorn.Server(server_config(create_app(settings, **app), "127.0.0.1", 0))
+    server = uvicorn.Server(server_config(create_app(settings, only_hooks=True, **app), "127.0.0.1", 0))
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()

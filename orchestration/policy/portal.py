@@ -1,0 +1,42 @@
+"""How the portal serves: page length, sessions, rates.
+
+Here: `portal.yaml`. Not here: who may see and do what (`access.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from orchestration.policy.base import PolicyFile, PositiveCount, setting
+
+_MOST_ROWS_A_PAGE = 500
+_MOST_IDLE_MINUTES = 24 * 60
+_MOST_SESSION_HOURS = 24 * 31
+# What a sheet of XLSX holds, with the header and the lines that say where it comes from.
+_MOST_EXPORT_ROWS = 1_048_000
+
+
+class Portal(PolicyFile):
+    """Figures of the web app."""
+
+    file_name: ClassVar[str] = "portal.yaml"
+    shapes_results: ClassVar[bool] = False
+
+    rows_a_page: Annotated[int, Field(strict=True, ge=1, le=_MOST_ROWS_A_PAGE)] = setting(
+        "Rows of one page of a table.", "rows"
+    )
+    session_idle_minutes: Annotated[int, Field(strict=True, ge=1, le=_MOST_IDLE_MINUTES)] = setting(
+        "A session ends after so long without a request.", "minutes"
+    )
+    session_hours: Annotated[int, Field(strict=True, ge=1, le=_MOST_SESSION_HOURS)] = setting(
+        "A session ends so long after the sign-in, whatever happens.", "hours"
+    )
+    most_a_minute: PositiveCount = setting("Requests a minute of one person who is signed in.", "requests")
+    most_sign_ins_a_minute: PositiveCount = setting(
+        "Requests a minute from one address to what needs no sign-in.", "requests"
+    )
+    export_rows_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_EXPORT_ROWS)] = setting(
+        "Rows that one export may have.", "rows"
+    )

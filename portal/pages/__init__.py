@@ -1,0 +1,5 @@
+"""The pages, a module each; every module has a `router`."""
+
+from portal.pages import account, session, targets
+
+ROUTERS = (session.router, targets.router, account.router)

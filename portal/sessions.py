@@ -1,0 +1,111 @@
+"""Sessions of people who signed in: kept in the ledger's database, named by a signed cookie, ended by signing out.
+
+The cookie holds a random name, signed; the table holds its hash. So neither who reads the database nor who forges
+cookies becomes anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from itsdangerous import BadSignature, Signer
+
+from orchestration.ledger.store import Store, one, utc_now
+from orchestration.ledger.tables import sessions
+from orchestration.policy.portal import Portal
+from portal.access import Identity
+
+_NAME_BYTES = 32
+# The time of the last request is written this often at most.
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that holds."""
+
+    identity: Identity
+    started_at: datetime
+    # Proof that a form was made for this session.
+    form_token: str
+
+
+class Sessions:
+    """The sessions of a portal."""
+
+    def __init__(self, store: Store, policy: Portal, key: str) -> None:
+        self._store = store
+        self._idle = timedelta(minutes=policy.session_idle_minutes)
+        self._longest = timedelta(hours=policy.session_hours)
+        self._signer = Signer(key, salt="session", digest_method=hashlib.sha256)
+        self._forms = Signer(key, salt="form", digest_method=hashlib.sha256)
+
+    def begin(self, identity: Identity, provider_session: str | None = None) -> str:
+        """Begin a session; gives the value of its cookie."""
+        name = secrets.token_urlsafe(_NAME_BYTES)
+        now = utc_now()
+        with self._store.writing() as con:
+            con.execute(sa.delete(sessions).where(self._is_over(now)))
+            con.execute(
+                sa.insert(sessions).values(
+                    session_hash=_hash(name),
+                    identity=json.dumps(asdict(identity), ensure_ascii=False),
+                    person=identity.person,
+                    provider_session=provider_session,
+                    started_at=now,
+                    last_seen_at=now,
+                    ends_at=now + self._longest,
+                )
+            )
+        return self._signer.sign(name).decode()
+
+    def find(self, cookie: str | None) -> Session | None:
+        """The session that a cookie names; None where it holds no longer, or never did."""
+        name = self._name(cookie)
+        if name is None:
+            return None
+        now = utc_now()
+        with self._store.reading() as con:
+            row = one(con, sa.select(sessions).where(sessions.c.session_hash == _hash(name)))
+        if row is None or row["ends_at"] <= now or row["last_seen_at"] + self._idle <= now:
+            return None
+        if now - row["last_seen_at"] >= _SEEN_EVERY:
+            with self._store.writing() as con:
+                con.execute(
+                    sa.update(sessions).where(sessions.c.session_hash == row["session_hash"]).values(last_seen_at=now)
+                )
+        fields = json.loads(row["identity"])
+        identity = Identity(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        )
+        return Session(identity, row["started_at"], self._forms.get_signature(name).decode())
+
+    def end(self, cookie: str | None) -> None:
+        """End the session that a cookie names."""
+        name = self._name(cookie)
+        if name is not None:
+            with self._store.writing() as con:
+                con.execute(sa.delete(sessions).where(sessions.c.session_hash == _hash(name)))
+
+    def end_of_provider(self, provider_session: str) -> int:
+        """End the sessions that an identity provider says are over; gives how many there were."""
+        with self._store.writing() as con:
+            return self._store.counted(con, sa.delete(sessions).where(sessions.c.provider_session == provider_session))
+
+    def _name(self, cookie: str | None) -> str | None:
+        try:
+            return self._signer.unsign(cookie or "").decode()
+        except (BadSignature, UnicodeError):
+            return None
+
+    def _is_over(self, now: datetime) -> sa.ColumnElement[bool]:
+        return (sessions.c.ends_at <= now) | (sessions.c.last_seen_at <= now - self._idle)
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,2 @@
+// Small comforts; every page works without them.
+document.documentElement.classList.add("scripted");

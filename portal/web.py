@@ -1,0 +1,274 @@
+"""What every page shares: who asks, of which publication, may they, and how an answer or an error looks.
+
+A page is a function with a `Visit`, which `Allowed` makes: `visit: Visit = Depends(Allowed("manager"))`. A route
+without one, that isn't among the public ones, is a fault that a test finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from orchestration.actions.decide import Desk
+from orchestration.ledger.store import Store, utc_now
+from orchestration.policy.models import Policies
+from orchestration.publishing.errors import NothingPublishedError
+from orchestration.settings import Settings
+from portal import audit, words
+from portal.access import Reader, Viewer, viewer_of
+from portal.publications import Edition, Library
+from portal.security import Rates, is_same_site
+from portal.sessions import Session, Sessions
+
+STATIC = Path(__file__).parent / "static"
+SESSION_COOKIE = "account_health_session"
+THEME_COOKIE = "account_health_theme"
+FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+# Everybody who may sign in at all.
+ALL = ("seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin")
+
+
+class Refusal(Exception):
+    """An answer that isn't the page: its words are shown to the person."""
+
+    def __init__(self, status: int, title: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {title}")
+        self.status = status
+        self.title = title
+        self.text = text
+        self.headers = dict(headers or {})
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; a page leads to sign-in, the API says 401."""
+
+
+def absent() -> Refusal:
+    """What one may not see, and what isn't there, answer alike."""
+    return Refusal(404, "Not here", "There is no such page, or it isn't yours to see.")
+
+
+@dataclass
+class Portal:
+    """What the app has at hand for every request; `app.state.portal`."""
+
+    settings: Settings
+    policies: Policies
+    library: Library
+    store: Store
+    sessions: Sessions
+    rates: Rates
+    sign_in_rates: Rates
+    # Ways to sign in, by the path they begin at: (path, label).
+    sign_ins: tuple[tuple[str, str], ...] = ()
+    is_behind_tls: bool = False
+
+
+@dataclass
+class Visit:
+    """One request of somebody who is signed in, with the publication it sees to its end."""
+
+    request: Request
+    portal: Portal
+    viewer: Viewer
+    session: Session | None
+    _edition: Edition | None = None
+
+    @property
+    def policies(self) -> Policies:
+        return self.portal.policies
+
+    @property
+    def store(self) -> Store:
+        return self.portal.store
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The viewer's sight of the publication; raises Refusal where nothing is published."""
+        if self._edition is None:
+            try:
+                self._edition = self.portal.library.take()
+            except NothingPublishedError:
+                raise Refusal(
+                    503,
+                    "Nothing is published yet",
+                    "The first refresh makes the first publication: account-health refresh, or make demo.",
+                ) from None
+        return Reader(self._edition, self.viewer)
+
+    @property
+    def today(self) -> date:
+        """The date the publication speaks for: what is "ago" is so from there, not from the clock."""
+        return self.reader.manifest.as_of_date
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where the viewer decides on actions, with the roles that sign-in gave."""
+        return Desk(self.store, self.policies, self.viewer.person, utc_now(), self.viewer.roles)
+
+    def audit(self, event: audit.Event, subject: str | None = None, **more: str | None) -> None:
+        """Log what the viewer does."""
+        audit.record(self.store, self.request, event, self.viewer.person, subject, **more)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of this visit."""
+        return render(self.request, template, status, visit=self, **values)
+
+    def back(self, path: str, said: str | None = None) -> RedirectResponse:
+        """After a write: to a page of this server, with a sentence about what was done."""
+        answer = RedirectResponse(path, 303)
+        if said:
+            answer.set_cookie(
+                "account_health_said",
+                quote(said[:300]),
+                max_age=30,
+                httponly=True,
+                samesite="lax",
+                secure=self.portal.is_behind_tls,
+            )
+        return answer
+
+    def close(self) -> None:
+        """Let go of the publication."""
+        if self._edition is not None:
+            self._edition.let_go()
+            self._edition = None
+
+
+class Allowed:
+    """A dependency that makes the visit of a route; only for people with one of these roles."""
+
+    def __init__(self, *roles: str, writes: bool = False) -> None:
+        self.roles = frozenset(roles or ALL)
+        self.writes = writes
+
+    def __call__(self, request: Request) -> Iterator[Visit]:
+        portal: Portal = request.app.state.portal
+        session = portal.sessions.find(request.cookies.get(SESSION_COOKIE))
+        if session is None:
+            raise SignInNeeded
+        viewer = viewer_of(portal.policies.access, session.identity)
+        check_rate(portal.rates, viewer.person)
+        visit = Visit(request, portal, viewer, session)
+        request.state.visit = visit
+        if self.roles.isdisjoint(viewer.roles):
+            visit.audit(audit.Event.DENIED, request.url.path, detail=f"{request.method} by {_listed(viewer.roles)}")
+            raise Refusal(
+                403,
+                "Not for your role",
+                f"{_listed(self.roles)} may do this; you are {_listed(viewer.roles) or 'in no role yet'}."
+                " Roles are given in policies/access.yaml.",
+            )
+        if self.writes and not is_same_site(request.headers, request.headers.get("host", "")):
+            visit.audit(audit.Event.DENIED, request.url.path, detail="a form of another site")
+            raise Refusal(403, "Not from here", "This was asked for by a page of another site, so it wasn't done.")
+        try:
+            yield visit
+        finally:
+            visit.close()
+
+
+async def checked_form(request: Request) -> FormData:
+    """The form of a write, made by a page of this session; raises Refusal. A dependency of every route that writes."""
+    import hmac
+
+    form = await request.form(max_files=1, max_fields=2_000)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    session = visit.session if visit else None
+    given = request.headers.get("x-form-token") or form.get(FORM_TOKEN)
+    if session is None or not isinstance(given, str) or not hmac.compare_digest(given, session.form_token):
+        if visit is not None:
+            visit.audit(audit.Event.DENIED, request.url.path, detail="a form without the token of this session")
+        raise Refusal(403, "This form is too old", "Load the page again, then send the form.")
+    return form
+
+
+def check_rate(rates: Rates, key: str) -> None:
+    """Raises Refusal where too many requests of this key came."""
+    if waits := rates.wait_seconds(key):
+        raise Refusal(429, "Too many requests", f"Try again in {waits} seconds.", {"Retry-After": str(waits)})
+
+
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page, also for nobody in particular."""
+    environment: Environment = request.app.state.templates
+    visit = values.setdefault("visit", None)
+    theme = request.cookies.get(THEME_COOKIE)
+    text = environment.get_template(template).render(
+        request=request,
+        portal=request.app.state.portal,
+        viewer=visit.viewer if visit else None,
+        form_token=visit.session.form_token if visit and visit.session else "",
+        theme=theme if theme in ("light", "dark") else "",
+        said=request.cookies.get("account_health_said"),
+        **values,
+    )
+    answer = HTMLResponse(text, status)
+    if "account_health_said" in request.cookies:
+        answer.delete_cookie("account_health_said")
+    return answer
+
+
+def environment(policies: Policies) -> Environment:
+    """The templates with their filters; everything is escaped."""
+    made = Environment(
+        loader=PackageLoader("portal"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters |= words.filters(policies.calendar.reporting_currency)
+    made.filters["unquoted"] = _unquoted
+    made.globals["navigation"] = NAVIGATION
+    made.globals["form_field"] = FORM_TOKEN
+    return made
+
+
+# (path, label, roles that see it in the navigation)
+NAVIGATION = (
+    ("/", "Targets", ALL),
+    ("/actions", "Actions", ALL),
+    ("/alerts", "Alerts", ALL),
+    ("/hygiene", "Hygiene", ALL),
+    ("/portfolio", "Portfolio", ("manager", "executive", "admin")),
+    ("/simulator", "Simulator", ALL),
+    ("/policies", "Policies", ("revops", "admin")),
+    ("/status", "Status", ALL),
+)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether an error is read by a person, not by a program."""
+    return not request.url.path.startswith("/api/")
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """How a refusal is answered."""
+    visit = getattr(request.state, "visit", None)
+    answer = render(request, "refused.html.j2", refusal.status, visit=visit, refusal=refusal)
+    answer.headers.update(refusal.headers)
+    return answer
+
+
+def safe_path(text: str | None) -> str:
+    """Where a sign-in leads: a path of this server, or its first page; never another host."""
+    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or any(ord(one) < 33 for one in text):
+        return "/"
+    return text if "\\" not in text else "/"
+
+
+def _listed(roles: frozenset[str]) -> str:
+    return ", ".join(sorted(role.replace("_", " ") for role in roles))
+
+
+def _unquoted(text: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(text)

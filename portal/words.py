@@ -1,0 +1,133 @@
+"""Figures and dates as people read them, each with the exact value at hand: filters of the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup, escape
+
+NOTHING = "–"
+_STEPS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "K"))
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_LONGEST_NAME = 120
+
+
+def short_number(value: Decimal | float | int) -> str:
+    """Three figures and a letter: 1.2M, 45.3K, 812."""
+    number = Decimal(str(value))
+    for step, letter in _STEPS:
+        if abs(number) >= step - step / 2000:
+            scaled = number / step
+            places = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
+            return f"{_plain(round(scaled, places))}{letter}"
+    return _plain(round(number, 0))
+
+
+def exact_number(value: Decimal | float | int) -> str:
+    """Every digit, with separators."""
+    return f"{_plain(Decimal(str(value)).normalize())}" if value else "0"
+
+
+def _plain(number: Decimal) -> str:
+    text = f"{number:,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def number(value: Decimal | float | int | None, places: int = 1) -> str:
+    """With at most so many decimals."""
+    return NOTHING if value is None else _plain(round(Decimal(str(value)), places))
+
+
+def signed(value: Decimal | float | int | None, places: int = 1) -> str:
+    """With its sign, and a real minus."""
+    if value is None:
+        return NOTHING
+    text = number(abs(value), places)
+    return text if text == "0" else f"{'+' if value > 0 else '−'}{text}"
+
+
+def percent(value: Decimal | float | int | None, places: int = 0) -> str:
+    """Of a value in percent."""
+    return NOTHING if value is None else f"{number(value, places)} %"
+
+
+def words(name: str | None) -> str:
+    """A name of a table or a value as words: past_due → past due."""
+    return NOTHING if name is None else str(name).replace("_", " ")
+
+
+def day(value: date | None) -> str:
+    """12 May 2026."""
+    return NOTHING if value is None else f"{value.day} {value:%B %Y}"
+
+
+def short_day(value: date | None) -> str:
+    """12 May 26."""
+    return NOTHING if value is None else f"{value.day} {value:%b %y}"
+
+
+def from_day(value: date | None, today: date) -> str:
+    """21 days ago, in 3 days, today."""
+    if value is None:
+        return NOTHING
+    days = (value - today).days
+    if days == 0:
+        return "today"
+    if abs(days) == 1:
+        return "tomorrow" if days > 0 else "yesterday"
+    return f"in {days:,} days" if days > 0 else f"{-days:,} days ago"
+
+
+def moment(value: datetime | None) -> str:
+    """21 Nov 2026, 08:15 UTC."""
+    return NOTHING if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
+
+
+def name(value: str | None) -> Markup:
+    """A text of the sources: escaped, with a direction of its own, and cut where it is huge."""
+    if value is None or not value.strip():
+        return Markup('<span class="none">no name</span>')
+    shown = value if len(value) <= _LONGEST_NAME else f"{value[:_LONGEST_NAME].rstrip()}…"
+    return Markup("<bdi>{}</bdi>").format(shown)
+
+
+def filters(currency: str) -> dict[str, Callable[..., Any]]:
+    """The filters by the names that templates use."""
+    sign = _SIGNS.get(currency)
+
+    def money(value: Decimal | float | int | None) -> Markup:
+        """$1.2M, with the cents at hand."""
+        if value is None:
+            return Markup(NOTHING)
+        short = short_number(abs(value))
+        shown = f"{sign}{short}" if sign else f"{short} {currency}"
+        minus = "−" if value < 0 else ""
+        return Markup('<data value="{}" title="{} {}">{}{}</data>').format(
+            value, f"{Decimal(str(value)):,.2f}", currency, minus, shown
+        )
+
+    def day_of(value: date | None, today: date | None = None) -> Markup:
+        """A date, and how far away it is."""
+        if value is None:
+            return Markup(NOTHING)
+        far = Markup(' <span class="far">{}</span>').format(from_day(value, today)) if today else ""
+        return Markup('<time datetime="{}">{}</time>{}').format(value.isoformat(), day(value), far)
+
+    return {
+        "money": money,
+        "day": day_of,
+        "short_day": short_day,
+        "far": from_day,
+        "moment": moment,
+        "number": number,
+        "exact": exact_number,
+        "short": short_number,
+        "signed": signed,
+        "percent": percent,
+        "words": words,
+        "name": name,
+        "lines": lambda text: Markup("<br>").join(escape(line) for line in (text or "").splitlines()),
+    }
