@@ -24,7 +24,7 @@ from orchestration.ledger.store import Store, utc_now
 from orchestration.policy.models import Policies
 from orchestration.publishing.errors import NothingPublishedError
 from orchestration.settings import Settings
-from portal import audit, words
+from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
 from portal.publications import Edition, Library
 from portal.security import Rates, is_same_site
@@ -227,6 +227,7 @@ def environment(policies: Policies) -> Environment:
     made.filters |= words.filters(policies.calendar.reporting_currency)
     made.filters["unquoted"] = _unquoted
     made.globals["navigation"] = NAVIGATION
+    made.globals["chart"] = charts
     made.globals["form_field"] = FORM_TOKEN
     return made
 
