@@ -43,6 +43,14 @@ class StepError(ValueError):
     """A step that can't be noted; says why in words for the person who tried."""
 
 
+class StepNotAllowedError(StepError):
+    """A step that this person may not note."""
+
+
+class StepConflictError(StepError):
+    """The alert isn't any more where the person saw it; says who did what and when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticked:
     """What a tick did, in counts."""
@@ -181,16 +189,18 @@ def note_step(
     now: datetime,
     note: str | None = None,
     held: frozenset[str] | None = None,
+    seen: str | None = None,
 ) -> Mapping[str, Any]:
     """Note what a person did about an alert: the next of STEPS, or closing it (with a note); raises StepError.
 
-    `held`: the roles that sign-in gave the person; without them, those that policy has.
+    `held`: the roles that sign-in gave the person; without them, those that policy has. `seen`: the last step that the
+    person saw; where it isn't that any more, nothing is noted.
     """
     person = " ".join(person.split())
     told = " ".join((note or "").split()) or None
     roles = frozenset(policies.access.alerts)
     if not roles & (policies.access.roles_of(person) if held is None else held):
-        raise StepError(
+        raise StepNotAllowedError(
             f"{person or 'nobody'} may not answer alerts; that takes one of {', '.join(sorted(roles))}"
             " (policies/access.yaml)"
         )
@@ -198,6 +208,8 @@ def note_step(
         found = one(con, sa.select(alerts).where(alerts.c.alert_id == alert_id).with_for_update())
         if found is None:
             raise StepError(f"there is no alert {alert_id}; account-health alerts list has their ids")
+        if seen is not None and seen != found["step"]:
+            raise StepConflictError(_what_happened(con, found))
         if found["step"] == CLOSED or found["cleared_at"] is not None:
             why = "it was closed" if found["step"] == CLOSED else "its condition cleared"
             raise StepError(f"alert {alert_id} is over: {why}")
@@ -216,3 +228,43 @@ def next_step(done: str) -> str | None:
     """The step after the last one done; None where only closing is left."""
     place = STEPS.index(done) + 1 if done in STEPS else 0
     return STEPS[place] if place < len(STEPS) else None
+
+
+def due_at(row: Mapping[str, Any], policies: Policies) -> datetime | None:
+    """When the next step of an alert is due; None where none is. No step is due before the one ahead of it."""
+    if row["cleared_at"] is not None or row["step"] == CLOSED:
+        return None
+    hours = hours_to_next(row["alert"], row["step"], policies)
+    return None if hours is None else row["raised_at"] + timedelta(hours=hours)
+
+
+def hours_to_next(alert: str, done: str, policies: Policies) -> int | None:
+    """Hours from raising an alert until the step after the last one done is due; None where only closing is left."""
+    step = next_step(done)
+    if step is None:
+        return None
+    kind = getattr(policies.alerts.alerts, alert, None)
+    clock = policies.alerts.clock
+    hours = [
+        kind.acknowledge_hours if kind else clock.assess_hours,
+        clock.assess_hours,
+        clock.plan_hours,
+        clock.execute_hours,
+        clock.follow_up_hours,
+    ]
+    return max(hours[: STEPS.index(step) + 1])
+
+
+def _what_happened(con: Connection, alert: Mapping[str, Any]) -> str:
+    of_it = sa.select(alert_entries).where(
+        alert_entries.c.alert_id == alert["alert_id"], alert_entries.c.step == alert["step"]
+    )
+    last = one(con, of_it.order_by(alert_entries.c.entry_id.desc()))
+    step = alert["step"].replace("_", " ")
+    if last is None:
+        return f"It is {step} now, and wasn't when you looked. Nothing was noted."
+    note = f" ({last['note']})" if last["note"] else ""
+    return (
+        f"{last['acted_by']} noted on {last['acted_at']:%Y-%m-%d at %H:%M} UTC that it was {step}{note}. Nothing was"
+        " noted for you: look again."
+    )

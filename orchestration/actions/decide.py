@@ -1,10 +1,13 @@
 """Decisions of people: approve, reject, promote, put off, have a failed action tried again.
 
-Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for.
+Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for. Whoever decides on what they
+saw says so with its `stamp`: where that was changed meanwhile, nothing is done, and they are told who did what.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,10 +19,19 @@ from orchestration.actions.moves import move_one
 from orchestration.actions.states import IllegalMoveError, Status, check_move, words
 from orchestration.actions.sync import local_day
 from orchestration.ledger.store import Store, one
-from orchestration.ledger.tables import actions
+from orchestration.ledger.tables import actions, transitions
 from orchestration.policy.models import Policies
 
 _LONGEST_REASON = 1_000
+# What a person decides on: where it stands, and what is said for and against it.
+_JUDGED = ("status", "status_since", "mode", "sensitivity", "priority", "rationale", "evidence", "guards")
+_DID = {
+    Status.APPROVED: "approved it",
+    Status.REJECTED: "rejected it",
+    Status.SNOOZED: "put it off",
+    Status.PENDING_APPROVAL: "sent it to approval",
+    Status.QUEUED: "queued it",
+}
 
 
 class DecisionError(ValueError):
@@ -28,6 +40,16 @@ class DecisionError(ValueError):
 
 class NotAllowedError(DecisionError):
     """A decision that this person may not make."""
+
+
+class ConflictError(DecisionError):
+    """The action isn't any more what the person saw; says who did what and when."""
+
+
+def stamp(action: Mapping[str, Any]) -> str:
+    """What a person sees of an action, as a short text that changes with it."""
+    told = json.dumps([str(action[name]) for name in _JUDGED])
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 class Desk:
@@ -47,10 +69,10 @@ class Desk:
         if not self.person:
             raise DecisionError("a decision needs the name of who makes it")
 
-    def approve(self, action_id: str, reason: str | None = None) -> Mapping[str, Any]:
-        """Let an action run; raises DecisionError."""
+    def approve(self, action_id: str, reason: str | None = None, seen: str | None = None) -> Mapping[str, Any]:
+        """Let an action run; raises DecisionError. `seen`, of every decision: the stamp of what the person saw."""
         with self.store.writing() as con:
-            action = self._waiting_for(con, action_id, Status.APPROVED)
+            action = self._waiting_for(con, action_id, Status.APPROVED, seen)
             self._must_approve(action, "approve")
             if action["requested_by"] is not None and _same(action["requested_by"], self.person):
                 raise NotAllowedError(f"{self.person} asked for action {action_id}, so somebody else has to approve it")
@@ -61,20 +83,20 @@ class Desk:
             move_one(con, approved, Status.QUEUED, self.person, self.now, next_attempt_at=None)
             return self._now(con, action_id)
 
-    def reject(self, action_id: str, reason: str | None) -> Mapping[str, Any]:
+    def reject(self, action_id: str, reason: str | None, seen: str | None = None) -> Mapping[str, Any]:
         """Refuse an action for good; raises DecisionError."""
         told = _needed(reason, "a rejection")
         with self.store.writing() as con:
-            action = self._waiting_for(con, action_id, Status.REJECTED)
+            action = self._waiting_for(con, action_id, Status.REJECTED, seen)
             self._must_approve(action, "reject")
             move_one(con, action, Status.REJECTED, self.person, self.now, told)
             return self._now(con, action_id)
 
-    def promote(self, action_id: str, reason: str | None) -> Mapping[str, Any]:
+    def promote(self, action_id: str, reason: str | None, seen: str | None = None) -> Mapping[str, Any]:
         """Ask for what the machine only recommends, or suppresses: somebody else approves it; raises DecisionError."""
         told = _needed(reason, "a promotion")
         with self.store.writing() as con:
-            action = self._action(con, action_id)
+            action = self._action(con, action_id, seen)
             roles = self.policies.access.promoters(action["status"])
             if not roles:
                 raise DecisionError(
@@ -86,7 +108,7 @@ class Desk:
             move_one(con, action, Status.PENDING_APPROVAL, self.person, self.now, told, **asked)
             return self._now(con, action_id)
 
-    def snooze(self, action_id: str, until: date, reason: str | None) -> Mapping[str, Any]:
+    def snooze(self, action_id: str, until: date, reason: str | None, seen: str | None = None) -> Mapping[str, Any]:
         """Put an action off until a day; raises DecisionError."""
         told = _needed(reason, "putting off")
         today = local_day(self.now, self.policies)
@@ -94,12 +116,12 @@ class Desk:
         if not today < until <= latest:
             raise DecisionError(f"{until} can't be: an action is put off until a day after {today}, at most {latest}")
         with self.store.writing() as con:
-            action = self._waiting_for(con, action_id, Status.SNOOZED)
+            action = self._waiting_for(con, action_id, Status.SNOOZED, seen)
             self._must_have(frozenset(self.policies.access.snooze), "put off", action)
             move_one(con, action, Status.SNOOZED, self.person, self.now, f"{told} (until {until})", snoozed_until=until)
             return self._now(con, action_id)
 
-    def retry(self, action_id: str, reason: str | None) -> Mapping[str, Any]:
+    def retry(self, action_id: str, reason: str | None, seen: str | None = None) -> Mapping[str, Any]:
         """Have a failed action tried again; raises DecisionError.
 
         Where it isn't known whether the last call arrived, the target is asked first. Where it can't be asked, who
@@ -107,7 +129,7 @@ class Desk:
         """
         told = _needed(reason, "another try")
         with self.store.writing() as con:
-            action = self._action(con, action_id)
+            action = self._action(con, action_id, seen)
             if action["status"] != Status.FAILED:
                 raise DecisionError(f"action {action_id} is {words(action['status'])}; only what failed is tried again")
             self._must_approve(action, "retry")
@@ -116,14 +138,17 @@ class Desk:
             move_one(con, action, Status.QUEUED, self.person, self.now, told, **again)
             return self._now(con, action_id)
 
-    def _action(self, con: Connection, action_id: str) -> Mapping[str, Any]:
+    def _action(self, con: Connection, action_id: str, seen: str | None) -> Mapping[str, Any]:
         found = one(con, sa.select(actions).where(actions.c.action_id == action_id).with_for_update())
         if found is None:
             raise DecisionError(f"there is no action {action_id}; account-health actions list has their ids")
+        # In the transaction that decides: nobody comes between this and the move.
+        if seen is not None and seen != stamp(found):
+            raise ConflictError(_what_happened(con, found))
         return found
 
-    def _waiting_for(self, con: Connection, action_id: str, after: Status) -> Mapping[str, Any]:
-        action = self._action(con, action_id)
+    def _waiting_for(self, con: Connection, action_id: str, after: Status, seen: str | None) -> Mapping[str, Any]:
+        action = self._action(con, action_id, seen)
         try:
             check_move(Status(action["status"]), after)
         except IllegalMoveError:
@@ -150,6 +175,23 @@ class Desk:
         if found is None:
             raise DecisionError(f"there is no action {action_id}")
         return found
+
+
+def _what_happened(con: Connection, action: Mapping[str, Any]) -> str:
+    """Who changed an action last, in words for somebody who decided on what it was before."""
+    of_it = sa.select(transitions).where(
+        transitions.c.action_id == action["action_id"], transitions.c.acted_at == action["status_since"]
+    )
+    # An approval and the queueing that goes with it have one time: the first says what was decided.
+    last = one(con, of_it.order_by(transitions.c.transition_id))
+    if last is None:
+        return f"It is {words(action['status'])} now, and wasn't when you looked. Nothing was done."
+    did = _DID.get(last["to_status"], f"made it {words(last['to_status'])}")
+    why = f" ({last['reason']})" if last["reason"] else ""
+    return (
+        f"{last['acted_by']} {did} on {last['acted_at']:%Y-%m-%d at %H:%M} UTC{why}; it is {words(action['status'])},"
+        " and what is said of it isn't what you saw. Nothing was done: look again."
+    )
 
 
 def _same(one_person: str, another: str) -> bool:

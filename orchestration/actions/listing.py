@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.actions.clocks import CLOSED, STEPS, next_step
+from orchestration.actions.clocks import CLOSED, due_at, next_step
 from orchestration.actions.messages import plain
 from orchestration.actions.states import WAITING, Status
 from orchestration.ledger.store import Store
@@ -104,25 +104,6 @@ def show_alerts(console: Console, store: Store, policies: Policies, now: datetim
             "" if due is None else f"[{'red' if late else 'default'}]{due:%Y-%m-%d %H:%M}[/]",
         )
     console.print(table)
-
-
-def due_at(row: Mapping[str, Any], policies: Policies) -> datetime | None:
-    """When the next step of an alert is due; None where none is. No step is due before the one ahead of it."""
-    if row["cleared_at"] is not None or row["step"] == CLOSED:
-        return None
-    kind = getattr(policies.alerts.alerts, row["alert"], None)
-    clock = policies.alerts.clock
-    hours = [
-        kind.acknowledge_hours if kind else clock.assess_hours,
-        clock.assess_hours,
-        clock.plan_hours,
-        clock.execute_hours,
-        clock.follow_up_hours,
-    ]
-    step = next_step(row["step"])
-    if step is None:
-        return None
-    return row["raised_at"] + timedelta(hours=max(hours[: STEPS.index(step) + 1]))
 
 
 def _standing(row: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from ledgers import DAY, HOUR, table, take
 
-from orchestration.actions.clocks import STEPS, StepError, Ticked, next_step, note_step, tick
-from orchestration.actions.listing import due_at
+from orchestration.actions.clocks import STEPS, StepError, Ticked, due_at, next_step, note_step, tick
 from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from tests.support.ledger import AS_OF, NOW, Row, alert, policies
