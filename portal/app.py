@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
-from portal import pages
+from portal import exports, pages
 from portal.access import UnreadableTableError
 from portal.hooks import BODY_SECONDS, Door
 from portal.listing import QuestionError
@@ -90,7 +90,7 @@ def create_app(
         return app
     app.state.templates = environment(policies)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in pages.ROUTERS:
+    for router in (*pages.ROUTERS, exports.router):
         app.include_router(router)
     if development_sign_in:
         app.include_router(development.router)

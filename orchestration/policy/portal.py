@@ -16,6 +16,8 @@ _MOST_IDLE_MINUTES = 24 * 60
 _MOST_SESSION_HOURS = 24 * 31
 # What a sheet of XLSX holds, with the header and the lines that say where it comes from.
 _MOST_EXPORT_ROWS = 1_048_000
+_MOST_API_ROWS = 10_000
+_MOST_TOKEN_DAYS = 3_660
 
 
 class Portal(PolicyFile):
@@ -39,4 +41,14 @@ class Portal(PolicyFile):
     )
     export_rows_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_EXPORT_ROWS)] = setting(
         "Rows that one export may have.", "rows"
+    )
+    xlsx_rows_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_EXPORT_ROWS)] = setting(
+        "Rows that one export as XLSX may have.", "rows"
+    )
+    api_rows_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_API_ROWS)] = setting(
+        "Rows of one answer of the API.", "rows"
+    )
+    most_a_minute_of_a_token: PositiveCount = setting("Requests a minute of one service token.", "requests")
+    token_days_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_TOKEN_DAYS)] = setting(
+        "A service token ends so long after it was made at the latest.", "days"
     )

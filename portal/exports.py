@@ -1,0 +1,332 @@
+"""Tables as files: the rows of a page's question, all of them, as CSV or XLSX.
+
+Streamed: a file is sent while it is made, in batches, and the publication is held to its last row. Spreadsheets run
+what looks like a formula, so a text that begins like one gets an apostrophe before it; the file's last column names the
+columns of the row where that was done, so that a program can take it away again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from threading import BoundedSemaphore
+from typing import IO, Any
+
+import duckdb
+import xlsxwriter
+from fastapi import APIRouter, Depends
+from starlette.responses import Response, StreamingResponse
+
+from orchestration.publishing.sql import identifier
+from portal import audit
+from portal.listing import Listing, Question, all_rows
+from portal.pages.targets import CANDIDATES
+from portal.web import ALL, Allowed, Refusal, Visit, absent
+
+router = APIRouter()
+
+NEUTRALISED = "neutralised_columns"
+# What a spreadsheet takes for the beginning of a formula, in both widths, behind blanks and marks that aren't seen too.
+_FORMULA = r"^(?:[\s\x{00}\p{Z}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])"
+_BATCH_ROWS = 2_000
+_PIECE_BYTES = 1 << 16
+_BYTE_ORDER_MARK = "\ufeff"
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+# What a cell of XLSX holds, and the first year that its dates have.
+_LONGEST_CELL = 32_767
+_FIRST_YEAR = 1900
+_WIDEST = 60
+# Files under way at once; more would take the processors from the pages.
+_under_way = BoundedSemaphore(4)
+
+
+@dataclass(frozen=True)
+class Export:
+    """A listing that can be had as a file, and who may have it."""
+
+    listing: Listing
+    roles: tuple[str, ...] = ALL
+
+
+# By the name in the address. The columns are those of the table as it is published.
+LISTINGS: Mapping[str, Export] = {
+    "targets": Export(CANDIDATES),
+}
+
+
+@router.get("/export/{name}.{kind}")
+def export(name: str, kind: str, visit: Visit = Depends(Allowed())) -> Response:
+    """The rows that the page with the same query shows, on all its pages."""
+    if name not in LISTINGS or kind not in _MEDIA:
+        raise absent()
+    found = LISTINGS[name]
+    if not visit.viewer.may(*found.roles):
+        raise absent()
+    question = found.listing.ask(visit.request.query_params)
+    rows = _count(visit, question)
+    _check_length(visit, kind, rows)
+    asked = question.url(page=None).removeprefix("?")
+    if not _under_way.acquire(blocking=False):
+        raise Refusal(503, "Others are exporting", "Try again in a minute.", {"Retry-After": "60"})
+    pieces = _Pieces(visit)
+    try:
+        table = Table.of(visit, question)
+        if kind == "csv":
+            pieces.begin(csv_pieces(table))
+        else:
+            pieces.begin(_file_pieces(write_xlsx(table, _about(visit, name, asked, rows))))
+        visit.audit(audit.Event.EXPORT, f"{name}.{kind}", detail=f"{rows} rows; {asked or 'everything'}")
+    except BaseException:
+        pieces.close()
+        raise
+    file = f"{name}-{visit.today.isoformat()}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{file}"', "X-Rows": str(rows)}
+    return StreamingResponse(pieces, media_type=_MEDIA[kind], headers=headers)
+
+
+def _count(visit: Visit, question: Question) -> int:
+    where, values = question.where()
+    # Its names are declared, its values parameters: see portal.listing.
+    found = visit.reader.row(f"select count(*) as n from {question.listing.relation} where {where}", **values)  # noqa: S608
+    return found["n"] if found else 0
+
+
+def _check_length(visit: Visit, kind: str, rows: int) -> None:
+    policy = visit.policies.portal
+    most = policy.export_rows_most if kind == "csv" else min(policy.export_rows_most, policy.xlsx_rows_most)
+    if rows > most:
+        other = " CSV takes more." if kind == "xlsx" and rows <= policy.export_rows_most else ""
+        raise Refusal(
+            422,
+            "Too much for one file",
+            f"These are {rows:,} rows; a file of this kind has {most:,} at most. Narrow it down by a filter.{other}",
+        )
+
+
+def _about(visit: Visit, name: str, asked: str, rows: int) -> Sequence[tuple[str, Any]]:
+    manifest = visit.reader.manifest
+    return (
+        ("Table", name),
+        ("As of", manifest.as_of_date),
+        ("Published at (UTC)", manifest.published_at),
+        ("Policy version", manifest.policy_version),
+        ("Publication", manifest.snapshot_id),
+        ("Asked for", asked or "everything"),
+        ("Rows", rows),
+        ("Made for", visit.viewer.person),
+        (
+            "Neutralised",
+            "Spreadsheets run what looks like a formula. A text that begins like one has an apostrophe before it;"
+            f" {NEUTRALISED} names the columns where that was done.",
+        ),
+        (
+            "Exact values",
+            f"Numbers here have the 15 digits of a spreadsheet, and texts end at {_LONGEST_CELL:,} characters; CSV has"
+            " everything.",
+        ),
+    )
+
+
+class _Pieces:
+    """What is sent, piece by piece; lets go of everything at its end, whichever end it is."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._edition = visit.reader.edition
+        self._edition.hold()
+        self._open = True
+        self._source: Iterator[bytes] = iter(())
+
+    def begin(self, source: Iterator[bytes]) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._source
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            _under_way.release()
+            self._edition.let_go()
+
+    # Whoever called may be gone before the first piece.
+    __del__ = close
+
+
+@dataclass(frozen=True)
+class Table:
+    """A query that has run: the columns with their types, and where the rows come from."""
+
+    names: tuple[str, ...]
+    # DuckDB's names of the types.
+    types: tuple[str, ...]
+    visit: Visit
+    text: str
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, visit: Visit, question: Question) -> Table:
+        """The rows of a question, with every column of its table."""
+        relation = question.listing.relation
+        described = visit.reader.rows(f"describe select * from {relation}")  # noqa: S608 - a declared listing
+        names = tuple(row["column_name"] for row in described)
+        text, values = all_rows(question, names)
+        return cls(names, tuple(str(row["column_type"]) for row in described), visit, text, values)
+
+    def cursor(self, chosen: Iterable[str]) -> duckdb.DuckDBPyConnection:
+        """The rows with such expressions over the columns."""
+        return self.visit.reader.cursor(f"select {', '.join(chosen)} from ({self.text})", **self.values)  # noqa: S608
+
+    @property
+    def columns(self) -> Iterator[tuple[str, str]]:
+        return zip(self.names, self.types, strict=True)
+
+    @property
+    def neutralised(self) -> str:
+        """Names of a row's columns whose text was neutralised, in SQL."""
+        found = [
+            f"case when {_is_formula(identifier(name))} then '{name}' end"
+            for name, kind in self.columns
+            if kind == "VARCHAR"
+        ]
+        return f"concat_ws(' ', {', '.join(found)})" if found else "''"
+
+
+def _is_formula(column: str) -> str:
+    return f"regexp_matches({column}, '{_FORMULA}')"
+
+
+def _safe(column: str) -> str:
+    return f"case when {_is_formula(column)} then '''' || {column} else {column} end"
+
+
+def csv_pieces(table: Table) -> Iterator[bytes]:
+    """The table as CSV: UTF-8 with a byte order mark, lines as RFC 4180 has them, texts quoted where need be.
+
+    Lines are put together by the database, many at once, so that a long file leaves the processors to the pages.
+    """
+    fields = [_field(identifier(name), kind) for name, kind in table.columns]
+    fields.append(table.neutralised)
+    cursor = table.cursor([f"concat_ws(',', {', '.join(fields)})"])
+    yield f"{_BYTE_ORDER_MARK}{','.join((*table.names, NEUTRALISED))}\r\n".encode()
+    while batch := cursor.fetchmany(_BATCH_ROWS):
+        yield "".join(f"{row[0]}\r\n" for row in batch).encode()
+
+
+def _field(column: str, kind: str) -> str:
+    """One value as it stands in CSV, in SQL; nothing where there is none."""
+    if kind == "VARCHAR":
+        text = _quoted(_safe(column))
+    elif kind.startswith("TIMESTAMP"):
+        text = f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    elif kind.endswith("]") or kind.startswith(("STRUCT", "MAP")):
+        text = _quoted(f"cast(to_json({column}) as varchar)")
+    else:
+        text = f"cast({column} as varchar)"
+    return f"coalesce({text}, '')"
+
+
+def _quoted(text: str) -> str:
+    """A text in quotes where it has a comma, a quote, an end of line, or blanks at an end."""
+    return (
+        f"case when regexp_matches({text}, '[\",\\r\\n]|^\\s|\\s$|^$')"
+        f" then '\"' || replace({text}, '\"', '\"\"') || '\"' else {text} end"
+    )
+
+
+def write_xlsx(table: Table, about: Sequence[tuple[str, Any]]) -> IO[bytes]:
+    """The table as XLSX in a file without a name, at its beginning; the second sheet says where it comes from."""
+    file = tempfile.TemporaryFile(suffix=".xlsx")  # noqa: SIM115 - whoever sends it closes it
+    try:
+        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        with xlsxwriter.Workbook(file, options | {"strings_to_numbers": False}) as book:
+            _rows_sheet(book, table)
+            _about_sheet(book, about)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def _rows_sheet(book: xlsxwriter.Workbook, table: Table) -> None:
+    sheet = book.add_worksheet("Rows")
+    head = book.add_format({"bold": True, "bottom": 1})
+    names = (*table.names, NEUTRALISED)
+    sheet.freeze_panes(1, 0)
+    for place, name in enumerate(names):
+        sheet.set_column(place, place, min(_WIDEST, max(12, len(name) + 2)))
+        sheet.write_string(0, place, name, head)
+    write = _Writer(book, sheet)
+    chosen = [_safe(identifier(name)) if kind == "VARCHAR" else identifier(name) for name, kind in table.columns]
+    cursor = table.cursor([*chosen, table.neutralised])
+    number = 0
+    while batch := cursor.fetchmany(_BATCH_ROWS):
+        for row in batch:
+            number += 1
+            for place, value in enumerate(row):
+                write(number, place, value)
+    sheet.autofilter(0, 0, number, len(names) - 1)
+
+
+def _about_sheet(book: xlsxwriter.Workbook, about: Sequence[tuple[str, Any]]) -> None:
+    sheet = book.add_worksheet("About")
+    sheet.set_column(0, 0, 22)
+    sheet.set_column(1, 1, 90)
+    write = _Writer(book, sheet)
+    for number, (label, value) in enumerate(about):
+        write(number, 0, label)
+        write(number, 1, neutral(value) if isinstance(value, str) else value)
+
+
+class _Writer:
+    """Writes values as cells of their kind: numbers, dates, texts; never a formula."""
+
+    def __init__(self, book: xlsxwriter.Workbook, sheet: Any) -> None:
+        self._sheet = sheet
+        self._day = book.add_format({"num_format": "yyyy-mm-dd"})
+        self._moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+
+    def __call__(self, row: int, column: int, value: Any) -> None:
+        sheet = self._sheet
+        if value is None or value == "":
+            return
+        if isinstance(value, str):
+            sheet.write_string(row, column, value[:_LONGEST_CELL])
+        elif isinstance(value, bool):
+            sheet.write_boolean(row, column, value)
+        elif isinstance(value, int | float | Decimal):
+            number = float(value)
+            if math.isfinite(number):
+                sheet.write_number(row, column, number)
+            else:
+                sheet.write_string(row, column, str(value))
+        elif isinstance(value, date) and value.year >= _FIRST_YEAR:
+            kind = self._moment if isinstance(value, datetime) else self._day
+            sheet.write_datetime(row, column, value.replace(tzinfo=None) if kind is self._moment else value, kind)
+        else:
+            sheet.write_string(row, column, str(value)[:_LONGEST_CELL])
+
+
+def neutral(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if _BEGINS_AS_FORMULA.match(text) else text
+
+
+_BEGINS_AS_FORMULA = re.compile(r"[\s\x00\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
+
+
+def _file_pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
