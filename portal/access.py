@@ -69,6 +69,7 @@ CUTS: Mapping[str, Cut] = {
             "alert_conditions",
             "alerts",
             "at_risk_accounts",
+            "document_queue",
             "executive_decisions",
             "expansion_pipeline",
             "expansion_stages",

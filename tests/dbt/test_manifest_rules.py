@@ -84,6 +84,7 @@ MUST_HAVE = {
     ),
     "alert_conditions": "alert account_id subject dated_on evidence true_since",
     "alert_totals": "alert conditions raised_today open_alerts breached",
+    "document_queue": "document_id kind target_id account_id due_on path status needs_person_reason",
     "survey_queue": "account_id kind survey_type subject due_on sent_on reason held_back",
     "survey_steps": "survey_id step account_id answer_group owner_role due_at",
     "at_risk_accounts": (
