@@ -83,11 +83,6 @@ def may_become(after: Status) -> tuple[Status, ...]:
     return tuple(before for before in Status if after in FOLLOWS[before])
 
 
-def is_stricter(mode: str, than: str) -> bool:
-    """Whether a mode holds more back than another."""
-    return MODES.index(mode) > MODES.index(than)
-
-
 def words(status: Status | str | None) -> str:
     """A state as a sentence has it."""
     return "new" if status is None else str(status).replace("_", " ")

@@ -76,7 +76,10 @@ class Access(PolicyFile):
     groups: dict[Text, Group] = setting("Groups of the identity provider, each with roles and areas.", "groups")
     areas: dict[Text, Area] = setting("Areas of single people, beside those of their groups.", "areas")
     known_as: dict[Text, tuple[Text, ...]] = setting("What people are called in the CRM.", "names")
-    rows: Rows = setting("Which accounts a role sees.", "settings")
+    answers_as: dict[Role, tuple[Name, ...]] = setting(
+        "Whose alerts are a role's own, where they name no person.", "roles of the account"
+    )
+    rows: Rows = setting("Which accounts each role sees.", "settings")
     approvals: Approvals = setting("Who may approve, reject and try again.", "settings")
     promotions: Promotions = setting("Who may ask for an action.", "settings")
     snooze: Roles = setting("Who may put an action off until a date.", "roles")

@@ -33,7 +33,7 @@ from orchestration.policy.problems import Finding, Severity, nearest, repeated, 
 from orchestration.sources.settings import DEFAULT_SOURCE
 from orchestration.sources.streams import STREAMS, Kind
 
-_DAYS_BETWEEN = {"daily": 1, "weekly": 7}
+_DAYS_OF_CADENCE = {"daily": 1, "weekly": 7}
 _MEMORY = r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$"
 # What both Python and DuckDB read in a date format.
 _DIRECTIVES = frozenset("aAbBdjmyYHIpMSfzZ%-")
@@ -114,6 +114,11 @@ class StreamSettings(PolicyModel):
         "source names",
         default=(),
     )
+
+    @property
+    def cadence_days(self) -> int:
+        """Days from one extraction to the next."""
+        return _DAYS_OF_CADENCE[self.cadence]
 
 
 class Extraction(PolicyModel):
@@ -402,7 +407,7 @@ class Sources(PolicyFile):
                 continue
             if STREAMS[stream].required and settings.on_stale == "omit":
                 yield Finding((*here, "on_stale"), '"omit"', "use_last_known: nothing can be made without this stream")
-            days = _DAYS_BETWEEN[settings.cadence]
+            days = settings.cadence_days
             if settings.max_age_days < days:
                 found, expected = str(settings.max_age_days), f"at least {days} (days) with the cadence"
                 hint = "the stream would be stale between two extractions"

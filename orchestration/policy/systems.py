@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from orchestration.loopback import is_loopback
 from orchestration.policy.base import (
     Bytes,
     Count,
@@ -35,7 +36,6 @@ from orchestration.policy.sources import Source, Sources
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86_400)]
 Minutes = Annotated[int, Field(strict=True, ge=1, le=1_440)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _https(text: str) -> str:
@@ -43,7 +43,7 @@ def _https(text: str) -> str:
     found = shown_address(text)
     try:
         address = urlsplit(text)
-        is_safe = address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK)
+        is_safe = address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname or ""))
     except ValueError:
         raise refuse(expected, found=found) from None
     # A password with a slash in it ends the host early: no @ stands anywhere.
@@ -240,6 +240,9 @@ class Systems(PolicyFile):
     databases: dict[Name, Database] = setting("Databases by name.", "settings", default_factory=dict)
     inboxes: dict[Name, Inbox] = setting("Mailboxes by name.", "settings", default_factory=dict)
     buckets: dict[Name, Bucket] = setting("Folders of object stores by name.", "settings", default_factory=dict)
+    public_domains: tuple[Text, ...] = setting(
+        "Domains at which anybody can have mail: they name no company.", "domains"
+    )
     calling: Calling = setting("How often and how long every API is tried.", "settings")
     pulling: Pulling = setting("How far back, how long and how often records are asked for.", "settings")
     hooks: Hooks = setting("Which calls from outside are taken.", "settings")
@@ -250,6 +253,7 @@ class Systems(PolicyFile):
         return {**self.salesforce, **self.zendesk, **self.databases, **self.inboxes, **self.buckets}
 
     def lint(self) -> Iterator[Finding]:
+        yield from repeated(("public_domains",), [domain.casefold() for domain in self.public_domains])
         kinds = ("salesforce", "zendesk", "databases", "inboxes", "buckets")
         seen: dict[str, str] = {}
         for kind in kinds:

@@ -24,7 +24,6 @@ from orchestration.systems.base import Pulled
 from orchestration.systems.pull import Asked, folder_of, pull_system, sources_of
 
 _HANDED = "handed_on.json"
-_DAYS_BETWEEN = {"daily": 1, "weekly": 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,7 @@ def _is_due(run: Run, source: Source, today: date) -> bool:
     if run.as_of < today:
         return False
     last = handed.pulled_at.astimezone(ZoneInfo(run.policies.calendar.time_zone)).date()
-    cadence = run.policies.sources.streams[source.stream].cadence
-    return (today - last).days >= _DAYS_BETWEEN[cadence]
+    return (today - last).days >= run.policies.sources.streams[source.stream].cadence_days
 
 
 def _hand_on(folder: Path, pulled: Pulled, now: datetime) -> None:

@@ -31,7 +31,9 @@ def build_system(name: str, policies: Policies, settings: Settings, deadline: fl
         case policy.Zendesk():
             from orchestration.systems.zendesk.system import ZendeskSystem
 
-            return ZendeskSystem(name, found, secret or "", calling, deadline)
+            return ZendeskSystem(
+                name, found, secret or "", calling, deadline, public_domains=policies.systems.public_domains
+            )
         case policy.Database():
             from orchestration.systems.database.system import DatabaseSystem
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
+from orchestration.loopback import is_loopback
 from orchestration.policy.systems import Inbox
 from orchestration.sources.errors import SourceError
 from orchestration.systems.inbox import answers
 from orchestration.systems.patience import PassingError
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # RFC 3501 has them in English.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PIECE_BYTES = 1 << 20
@@ -43,7 +43,7 @@ class Session:
         """Connect, sign in, and open the folder for reading."""
         policy = self._policy
         self.close()
-        if policy.security == "none" and policy.host not in _LOOPBACK:
+        if policy.security == "none" and not is_loopback(policy.host):
             raise self._error(
                 "the password would go there for everyone to read.",
                 expected="security tls or starttls; none is for a server on this machine",

@@ -13,7 +13,7 @@ organization's domains lead to two accounts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,6 @@ PATH = "/api/v2/organizations.json"
 FOLDER, FILE = "organizations", ORGANIZATIONS
 _COLUMNS = ("organization_name", "external_id", "domains", "created_at")
 _PAGE_ROWS = 1_000_000
-# Domains at which anybody can have mail: they name no company.
-PUBLIC_DOMAINS = (
-    "126.com", "163.com", "aol.com", "btinternet.com", "comcast.net", "fastmail.com", "free.fr", "gmail.com",
-    "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com", "hotmail.co.uk", "hotmail.com", "hotmail.fr",
-    "icloud.com", "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com",
-    "naver.com", "orange.fr", "outlook.com", "pm.me", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
-    "rocketmail.com", "sbcglobal.net", "t-online.de", "tutanota.com", "verizon.net", "wanadoo.fr", "web.de",
-    "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yahoo.fr", "yandex.com", "yandex.ru", "ymail.com",
-    "zoho.com",
-)  # fmt: skip
 
 
 def pull_organizations(api: Api, store: RecordStore) -> int:
@@ -90,15 +80,18 @@ def _has_rows(store: RecordStore, rows: Sql) -> bool:
 
 
 def match_organizations(
-    folder: Path, source: str, store: RecordStore, domains_from: Domains | None, context: Context
+    folder: Path, source: str, store: RecordStore, domains_from: Domains | None, public: Sequence[str], context: Context
 ) -> tuple[str, ...]:
-    """Write `organizations.parquet` into `folder`; gives what a person should know of it."""
+    """Write `organizations.parquet` into `folder`; gives what a person should know of it.
+
+    `public`: domains that name no company.
+    """
     target, draft = folder / FILE, folder / f"{durable.TEMPORARY_PREFIX}{FILE}"
     state = store.state()
     if state is None:
         raise SourceError("its organizations weren't read yet.", file=source)
     with store.connected() as con:
-        notes = _create_domains(con, domains_from, context)
+        notes = _create_domains(con, domains_from, public, context)
         con.execute(compose("CREATE VIEW former AS {former}", former=_former(target)))
         con.execute(
             compose(
@@ -133,7 +126,9 @@ def current(folder: Path) -> Sql:
     )
 
 
-def _create_domains(con: duckdb.DuckDBPyConnection, domains_from: Domains | None, context: Context) -> tuple[str, ...]:
+def _create_domains(
+    con: duckdb.DuckDBPyConnection, domains_from: Domains | None, public: Sequence[str], context: Context
+) -> tuple[str, ...]:
     """A table account_domains (account_id, domain) of every account with a web address; gives what is missing."""
     con.execute("CREATE TABLE account_domains (account_id VARCHAR, domain VARCHAR)")
     if domains_from is None:
@@ -146,7 +141,7 @@ def _create_domains(con: duckdb.DuckDBPyConnection, domains_from: Domains | None
     for name in ("account_id", domains_from.column):
         if name not in having:
             return (f"accounts' domains aren't known: what {domains_from.source} pulled has no {name}",)
-    con.execute(compose(_DOMAINS, column=identifier(domains_from.column), public=texts(PUBLIC_DOMAINS)))
+    con.execute(compose(_DOMAINS, column=identifier(domains_from.column), public=texts(public)))
     return ()
 
 

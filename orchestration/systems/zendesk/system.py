@@ -32,11 +32,13 @@ class ZendeskSystem:
         calling: Calling,
         deadline: float | None = None,
         *,
+        public_domains: Sequence[str] = (),
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.policy = policy
+        self._public_domains = public_domains
         self._left: str | None = None
         waiting: dict[str, Any] = {"sleep": sleep, "clock": clock}
         # The exports have a limit of their own, for all of them together.
@@ -96,7 +98,9 @@ class ZendeskSystem:
             return 0, ()
         beside = _beside(store, organizations.FOLDER)
         pages = organizations.pull_organizations(self._lists, beside)
-        notes = organizations.match_organizations(store.folder, source.name, beside, self.policy.domains_from, context)
+        notes = organizations.match_organizations(
+            store.folder, source.name, beside, self.policy.domains_from, self._public_domains, context
+        )
         return pages, notes
 
     def _pull_tickets(

@@ -101,6 +101,7 @@ class Desk:
             self.secret,
             self.calling,
             longest_seconds,
+            public_domains=load_policies(PROJECT_ROOT / "policies").systems.public_domains,
             sleep=sleep,
             clock=lambda: self.slept_seconds,
         )
