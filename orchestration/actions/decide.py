@@ -1,7 +1,7 @@
 """Decisions of people: approve, reject, promote, put off, have a failed action tried again.
 
-Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for. Whoever decides on what they
-saw says so with its `stamp`: where that was changed meanwhile, nothing is done, and they are told who did what.
+Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for. Whoever decides on what
+they saw says so with its `stamp`: where that was changed meanwhile, nothing is done, and they are told who did what.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ class DecisionError(ValueError):
 
 class NotAllowedError(DecisionError):
     """A decision that this person may not make."""
+
+
+class IncompleteError(DecisionError):
+    """A decision without its reason, or with a date that can't be."""
 
 
 class ConflictError(DecisionError):
@@ -114,7 +118,7 @@ class Desk:
         today = local_day(self.now, self.policies)
         latest = today + timedelta(days=self.policies.ledger.snooze_most_days)
         if not today < until <= latest:
-            raise DecisionError(f"{until} can't be: an action is put off until a day after {today}, at most {latest}")
+            raise IncompleteError(f"{until} can't be: an action is put off until a day after {today}, at most {latest}")
         with self.store.writing() as con:
             action = self._waiting_for(con, action_id, Status.SNOOZED, seen)
             self._must_have(frozenset(self.policies.access.snooze), "put off", action)
@@ -206,5 +210,5 @@ def _words(reason: str | None) -> str | None:
 def _needed(reason: str | None, what: str) -> str:
     told = _words(reason)
     if told is None:
-        raise DecisionError(f"{what} needs a reason")
+        raise IncompleteError(f"{what} needs a reason")
     return told

@@ -16,8 +16,11 @@ _MOST_IDLE_MINUTES = 24 * 60
 _MOST_SESSION_HOURS = 24 * 31
 # What a sheet of XLSX holds, with the header and the lines that say where it comes from.
 _MOST_EXPORT_ROWS = 1_048_000
+# They are named in the address of the page that asks again.
+_MOST_AT_ONCE = 200
 _MOST_API_ROWS = 10_000
 _MOST_TOKEN_DAYS = 3_660
+_MOST_SIMULATION_SECONDS = 3_600
 
 
 class Portal(PolicyFile):
@@ -51,4 +54,12 @@ class Portal(PolicyFile):
     most_a_minute_of_a_token: PositiveCount = setting("Requests a minute of one service token.", "requests")
     token_days_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_TOKEN_DAYS)] = setting(
         "A service token ends so long after it was made at the latest.", "days"
+    )
+    simulation_seconds_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_SIMULATION_SECONDS)] = setting(
+        "A simulation that takes longer is ended.", "seconds"
+    )
+    simulations_waiting_most: PositiveCount = setting("Simulations that may wait for their turn.", "simulations")
+    simulations_kept: PositiveCount = setting("Simulations whose result is kept for who asks again.", "simulations")
+    bulk_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_AT_ONCE)] = setting(
+        "Actions that are approved together at most.", "actions"
     )
