@@ -21,6 +21,7 @@ from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal import exports, pages
 from portal.access import UnreadableTableError
+from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
 from portal.listing import QuestionError
 from portal.publications import Library
@@ -62,6 +63,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        figures = policies.portal
+        background = Background(
+            figures.simulation_seconds_most, figures.simulations_waiting_most, figures.simulations_kept
+        )
         store = await run_in_threadpool(Store.open, settings, patience_seconds)
         door.open(store)
         if not only_hooks:
@@ -73,12 +78,14 @@ def create_app(
                 sessions=Sessions(store, policies.portal, await run_in_threadpool(_key, settings)),
                 rates=Rates(policies.portal.most_a_minute),
                 sign_in_rates=Rates(policies.portal.most_sign_ins_a_minute),
+                background=background,
                 sign_ins=_sign_ins(development_sign_in),
                 is_behind_tls=is_behind_tls,
             )
         try:
             yield
         finally:
+            background.close()
             library.close()
             store.close()
 

@@ -26,6 +26,7 @@ from orchestration.publishing.errors import NothingPublishedError
 from orchestration.settings import Settings
 from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
+from portal.background import Background
 from portal.publications import Edition, Library
 from portal.security import Rates, is_same_site
 from portal.sessions import Session, Sessions
@@ -69,6 +70,8 @@ class Portal:
     sessions: Sessions
     rates: Rates
     sign_in_rates: Rates
+    # Where simulations run.
+    background: Background
     # Ways to sign in, by the path they begin at: (path, label).
     sign_ins: tuple[tuple[str, str], ...] = ()
     is_behind_tls: bool = False
@@ -235,6 +238,7 @@ def environment(policies: Policies) -> Environment:
 # (path, label, roles that see it in the navigation)
 NAVIGATION = (
     ("/", "Targets", ALL),
+    ("/accounts", "Accounts", ALL),
     ("/actions", "Actions", ALL),
     ("/alerts", "Alerts", ALL),
     ("/hygiene", "Hygiene", ALL),
