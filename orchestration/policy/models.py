@@ -25,6 +25,7 @@ from orchestration.policy.base import PolicyFile
 from orchestration.policy.calendar import Calendar
 from orchestration.policy.churn import Churn
 from orchestration.policy.connectors import Connectors
+from orchestration.policy.documents import Documents
 from orchestration.policy.expansion import Expansion
 from orchestration.policy.feeds import Feeds
 from orchestration.policy.health_checks import HealthChecks
@@ -65,6 +66,7 @@ class Policies(BaseModel):
     backtest: Backtest
     access: Access
     connectors: Connectors
+    documents: Documents
     ledger: Ledger
     simulator: Simulator
     portal: Portal
