@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import cache
 from html import unescape
@@ -151,7 +151,11 @@ def _changed(content: Any, changes: Mapping[str, Any]) -> Any:
 
 def _linked_where_immutable(source: str, target: str) -> str:
     # Files of snapshots and histories are never changed in place.
-    return os.link(source, target) or target if source.endswith(".parquet") else shutil.copy2(source, target)
+    if source.endswith(".parquet"):
+        with suppress(OSError):
+            os.link(source, target)
+            return target
+    return shutil.copy2(source, target)
 
 
 def _made() -> Path:
