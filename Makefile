@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-duckdb1 demo dev test faults lint format bench docs lock clean
+.PHONY: help setup setup-spark setup-duckdb1 demo dev portal test faults lint format bench docs lock clean
 
 help: ## What there is to run
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ demo: setup ## Make up a company with a known share of dirt, refresh it, and sho
 
 dev: setup ## Open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m orchestration.dev
+
+portal: setup ## Open the portal on http://127.0.0.1:8321; whoever signs in picks who to be
+	@$(BIN)/account-health portal --development
 
 test: setup setup-spark setup-duckdb1 ## Run linters and every test
 	@$(MAKE) --no-print-directory lint

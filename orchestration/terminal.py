@@ -216,7 +216,8 @@ def _where(summary: Summary, settings: Settings) -> str:
     else:
         lines.append("A later as-of date stays current; this one stands beside it.")
     lines.append(f"Policies  version {summary.policy_version}")
-    lines.append("Next      make dev opens the runs, assets and checks in the Dagster UI")
+    lines.append("Next      make portal opens the pages: sign in as whoever you want to be")
+    lines.append("          make dev opens the runs, assets and checks in the Dagster UI")
     return "\n".join(escape(line) for line in lines)
 
 
