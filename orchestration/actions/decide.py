@@ -78,7 +78,7 @@ class Desk:
         with self.store.writing() as con:
             action = self._waiting_for(con, action_id, Status.APPROVED, seen)
             self._must_approve(action, "approve")
-            if action["requested_by"] is not None and _same(action["requested_by"], self.person):
+            if action["requested_by"] is not None and is_same_person(action["requested_by"], self.person):
                 raise NotAllowedError(f"{self.person} asked for action {action_id}, so somebody else has to approve it")
             under = action["decided_under"] or action["mode"]
             decided = {"approved_by": self.person, "decided_under": under}
@@ -198,7 +198,8 @@ def _what_happened(con: Connection, action: Mapping[str, Any]) -> str:
     )
 
 
-def _same(one_person: str, another: str) -> bool:
+def is_same_person(one_person: str, another: str) -> bool:
+    """Whether two names of people are the same one, however they are written."""
     return one_person.casefold() == another.casefold()
 
 
