@@ -1,5 +1,5 @@
 """The pages, a module each; every module has a `router`."""
 
-from portal.pages import account, actions, session, targets
+from portal.pages import account, actions, alerts, portfolio, session, targets
 
-ROUTERS = (session.router, targets.router, account.router, actions.router)
+ROUTERS = (session.router, targets.router, account.router, actions.router, alerts.router, portfolio.router)
