@@ -13,7 +13,7 @@ export DO_NOT_TRACK = 1
 .PHONY: help setup setup-spark setup-duckdb1 setup-browser demo dev portal test faults lint format bench docs lock clean
 
 help: ## What there is to run
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Make .venv with account-health in it
 
