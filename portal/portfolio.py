@@ -6,11 +6,13 @@ Not here: tables about the whole company (NPS, calibration), which one sees whol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from portal.access import Reader, Row
 from portal.listing import BLANK, Filter, Listing, Question
@@ -246,37 +248,38 @@ def quarter_start(day: date, first_month: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def summary(portfolio: Portfolio, trends: Sequence[Trend], quarters: Sequence[Quarter], money: Any) -> list[str]:
-    """The portfolio in three to five sentences; `money` writes an amount."""
+def summary(
+    portfolio: Portfolio, trends: Sequence[Trend], quarters: Sequence[Quarter], money: Callable[[Any], Markup]
+) -> list[Markup]:
+    """The portfolio in five sentences, none where there is no account; `money` writes an amount."""
     statuses = portfolio.by_status()
     accounts = sum(row["n"] for row in statuses.values())
     if not accounts:
         return []
-    by_label = {one.label: one for one in trends}
+    now = {one.label: one for one in trends}
     counts = ", ".join(f"{row['n']:,} {name}" for name, row in statuses.items() if name != "none")
     unscored = f", {statuses['none']['n']:,} without a score" if statuses["none"]["n"] else ""
-    told = [f"{_many(accounts, 'account')} with ARR of {money(by_label['ARR'].now)}: {counts}{unscored}."]
-    told.append(_movement(by_label["Mean score"]))
-    told.append(
-        f"ARR of {money(by_label['ARR at risk or critical'].now)} is at risk or critical,"
-        f" and {money(by_label['ARR expected to be lost'].now)} is expected to be lost."
-    )
-    urgent = portfolio.by_urgency()
-    waiting = sum(row["n"] for row in urgent.values())
-    told.append(
-        f"{_many(waiting, 'decision')} {'waits' if waiting == 1 else 'wait'} for executives,"
-        f" {urgent['this_week']['n']:,} of them this week."
-        if waiting
-        else "No decision waits for executives."
-    )
-    growth = portfolio.by_priority()
-    expected = sum((row["arr"] for row in growth.values()), Decimal(0))
-    soon = sum((one.figures["up"] for one in quarters[:2]), Decimal(0))
-    told.append(
-        f"Renewals of {money(soon)} fall into this and the next quarter; expansions are expected to bring"
-        f" {money(expected)} a year."
-    )
-    return told
+    growth = sum((row["arr"] for row in portfolio.by_priority().values()), Decimal(0))
+    renewals = sum((one.figures["up"] for one in quarters[:2]), Decimal(0))
+    return [
+        Markup("{} with ARR of {}: {}{}.").format(_many(accounts, "account"), money(now["ARR"].now), counts, unscored),
+        escape(_movement(now["Mean score"])),
+        Markup("ARR of {} is at risk or critical, and {} is expected to be lost.").format(
+            money(now["ARR at risk or critical"].now), money(now["ARR expected to be lost"].now)
+        ),
+        escape(_waiting(portfolio.by_urgency())),
+        Markup(
+            "Renewals of {} fall into this and the next quarter; expansions are expected to bring {} a year."
+        ).format(money(renewals), money(growth)),
+    ]
+
+
+def _waiting(urgencies: Mapping[str, Row]) -> str:
+    count = sum(row["n"] for row in urgencies.values())
+    if not count:
+        return "No decision waits for executives."
+    waits = "waits" if count == 1 else "wait"
+    return f"{_many(count, 'decision')} {waits} for executives, {urgencies['this_week']['n']:,} of them this week."
 
 
 def _movement(score: Trend) -> str:
