@@ -12,6 +12,7 @@ from pydantic import Field
 
 from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, setting
 from orchestration.policy.problems import Finding, repeated
+from orchestration.policy.sign_in import SignIn
 
 Role = Literal["seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin"]
 Cut = Literal["own", "area", "all", "none"]
@@ -72,6 +73,7 @@ class Access(PolicyFile):
     file_name: ClassVar[str] = "access.yaml"
     shapes_results: ClassVar[bool] = False
 
+    sign_in: SignIn = setting("How people sign in to the portal.", "settings", default=SignIn())
     people: dict[Text, Roles] = setting("People by the name they sign in with, each with their roles.", "roles")
     groups: dict[Text, Group] = setting("Groups of the identity provider, each with roles and areas.", "groups")
     areas: dict[Text, Area] = setting("Areas of single people, beside those of their groups.", "areas")
@@ -86,6 +88,7 @@ class Access(PolicyFile):
     alerts: Roles = setting("Who may acknowledge an alert and note what was done about it.", "roles")
 
     def lint(self) -> Iterator[Finding]:
+        yield from self.sign_in.lint()
         for person, roles in self.people.items():
             yield from repeated(("people", person), roles)
         for group, given in self.groups.items():

@@ -38,7 +38,8 @@ Minutes = Annotated[int, Field(strict=True, ge=1, le=1_440)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 
 
-def _https(text: str) -> str:
+def https_address(text: str) -> str:
+    """An address that is safe to send secrets to, without a slash at its end; http on loopback only."""
     expected = "an https address without user and parameters, such as https://example.my.salesforce.com"
     found = shown_address(text)
     try:
@@ -70,7 +71,7 @@ def _api_version(text: str) -> str:
     return text
 
 
-Https = Annotated[Text, AfterValidator(_https)]
+Https = Annotated[Text, AfterValidator(https_address)]
 
 
 class Calling(PolicyModel):
