@@ -19,6 +19,7 @@ from orchestration.defs.progress import Progress, Quiet
 from orchestration.defs.publish import publish_assets
 from orchestration.defs.pull import pull_assets, pull_cron, pull_jobs, pulled_by_stream
 from orchestration.defs.reports import report_documents
+from orchestration.defs.retention import retention_asset
 from orchestration.defs.write_back import write_back_asset
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
@@ -55,6 +56,7 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
             report_documents(settings, partitions, progress),
             ledger_asset(settings, partitions, progress),
             write_back_asset(settings, partitions, progress),
+            retention_asset(settings, partitions, progress),
         ],
         asset_checks=[raw_checks(settings, progress), published_checks(settings, progress)],
         jobs=[*jobs, *asking, touched, delivery],

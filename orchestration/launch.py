@@ -98,6 +98,16 @@ def alone_in(home: Path) -> Iterator[None]:
         yield
 
 
+def running(settings: Settings) -> list[str]:
+    """The runs under way in a home, whoever began them; those of killed commands are given up first."""
+    if not (settings.dagster_path / "dagster.yaml").is_file():
+        return []
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    with open_instance(settings.dagster_path) as instance:
+        give_up_dead_runs(instance)
+        return [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=statuses))]
+
+
 def give_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Close the runs of commands on this machine that were killed: they would count as running for ever."""
     running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]))

@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from orchestration.cli import accounts, hooks, ledger, policies, portal, runs, systems, write_back
+from orchestration.cli import accounts, hooks, ledger, policies, portal, privacy, runs, systems, write_back
 
 app = typer.Typer(
     name="account-health",
@@ -29,6 +29,7 @@ app.add_typer(accounts.app)
 app.add_typer(ledger.actions_app, name="actions")
 app.add_typer(ledger.alerts_app, name="alerts")
 app.add_typer(portal.app)
+app.add_typer(privacy.app)
 app.add_typer(write_back.app, name="write-back")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(policies.app, name="policies")

@@ -33,6 +33,7 @@ from orchestration.policy.health_score import HealthScore
 from orchestration.policy.interventions import Interventions
 from orchestration.policy.ledger import Ledger
 from orchestration.policy.portal import Portal
+from orchestration.policy.privacy import Privacy
 from orchestration.policy.problems import Finding
 from orchestration.policy.publishing import Publishing
 from orchestration.policy.reports import Reports
@@ -70,6 +71,7 @@ class Policies(BaseModel):
     ledger: Ledger
     simulator: Simulator
     portal: Portal
+    privacy: Privacy
     publishing: Publishing
     sources: Sources
     systems: Systems

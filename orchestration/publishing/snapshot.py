@@ -85,7 +85,7 @@ def publish_snapshot(
     descriptions = descriptions or {}
     with durable.publish_lock(published_dir, lock_timeout):
         durable.make_readers_lock(published_dir)
-        snapshot_id = _free_snapshot_id(published_dir, make_snapshot_id(published_at, run_id))
+        snapshot_id = free_snapshot_id(published_dir, make_snapshot_id(published_at, run_id))
         folder = published_dir / f"{durable.TEMPORARY_PREFIX}{snapshot_id}"
         folder.mkdir()
         published = {
@@ -102,7 +102,7 @@ def publish_snapshot(
             published_at=utc_naive(published_at),
             tables=published,
         )
-        return _finish(folder, manifest, make_current=make_current)
+        return finish(folder, manifest, make_current=make_current)
 
 
 def renew_histories(
@@ -124,7 +124,7 @@ def renew_histories(
             raise PublishingError(f"nothing is published in {published_dir} yet, so there is nothing to publish again")
         was = current.manifest
         # Named by when it was made: retention counts publications by their names.
-        snapshot_id = _free_snapshot_id(published_dir, make_snapshot_id(moment, was.run_id))
+        snapshot_id = free_snapshot_id(published_dir, make_snapshot_id(moment, was.run_id))
         folder = published_dir / f"{durable.TEMPORARY_PREFIX}{snapshot_id}"
         folder.mkdir()
         kept = {
@@ -136,7 +136,7 @@ def renew_histories(
             for file in table.files:
                 os.link(current.folder / file.path, folder / file.path)
         linked = _link_histories(folder, history, was.as_of_date, keys, descriptions, current)
-        return _finish(folder, was.model_copy(update={"snapshot_id": snapshot_id, "tables": kept | linked}))
+        return finish(folder, was.model_copy(update={"snapshot_id": snapshot_id, "tables": kept | linked}))
 
 
 def _link_histories(
@@ -156,8 +156,8 @@ def _link_histories(
     return linked
 
 
-def _finish(folder: Path, manifest: Manifest, *, make_current: bool = True) -> Snapshot:
-    """Write what names the publication, and put the folder in its place."""
+def finish(folder: Path, manifest: Manifest, *, make_current: bool = True) -> Snapshot:
+    """Write what names the publication, and put the folder in its place; hold the publish lock meanwhile."""
     tables = manifest.tables | {PUBLICATION_TABLE: _write_publication(folder, manifest)}
     manifest = manifest.model_copy(update={"tables": dict(sorted(tables.items()))})
     durable.write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
@@ -192,7 +192,8 @@ def _table_names(con: duckdb.DuckDBPyConnection, wanted: Sequence[str] | None, h
     return sorted(names)
 
 
-def _free_snapshot_id(published_dir: Path, wanted: str) -> str:
+def free_snapshot_id(published_dir: Path, wanted: str) -> str:
+    """A name of a snapshot that none has: the wanted one, or it with a number."""
     # A step that is retried has the same run and time; the folder of its first try may be in readers' hands.
     snapshot_id, number = wanted, 1
     while (published_dir / snapshot_id).exists():

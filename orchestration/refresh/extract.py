@@ -20,6 +20,7 @@ from orchestration.policy.handover import extraction_settings, file_source, file
 from orchestration.policy.sources import Source
 from orchestration.refresh.pull import HandedOn, handed_on, problems_of
 from orchestration.refresh.run import Run
+from orchestration.retention.forgotten import forgotten_accounts
 from orchestration.sources.drop import ExtractionOutcome, extract_stream
 from orchestration.sources.errors import SourceError
 from orchestration.sources.landing import LandingZone
@@ -87,6 +88,11 @@ def extract(run: Run, stream: str, extracted_at: datetime | None = None) -> Stre
 def _read(
     run: Run, stream: str, place: _Place, zone: LandingZone, extracted_at: datetime | None
 ) -> tuple[ExtractionOutcome, ...]:
+    try:
+        left_out = forgotten_accounts(run.settings, tuple(run.policies.sources.matching.legal_forms))
+    except ValueError as error:
+        # Read without it, they would be back.
+        raise SourceError(f"{error}.", file=str(run.settings.operations_path)) from None
     return extract_stream(
         stream,
         place.folder,
@@ -98,6 +104,7 @@ def _read(
         passed_over=place.passed_over,
         only_declared=place.is_pulled,
         extracted_at=extracted_at,
+        left_out=left_out,
     )
 
 

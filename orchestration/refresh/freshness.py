@@ -11,8 +11,10 @@ import pyarrow as pa
 from orchestration.quality.landed import LandedChecks, StreamChecks
 from orchestration.refresh.inputs import STREAMS_SCHEMA
 from orchestration.refresh.run import Run
+from orchestration.sources.drop import FORGOTTEN
+from orchestration.systems.base import DELETED
 
-_REASONS = ("after_as_of", "deleted_at_source", "summary_line", "landed_before")
+_REASONS = ("after_as_of", DELETED, "summary_line", "landed_before")
 
 
 def stream_table(run: Run, found: LandedChecks, problems: Mapping[str, str]) -> pa.Table:
@@ -29,7 +31,10 @@ def _row(run: Run, checks: StreamChecks, problem: str | None) -> dict[str, Any]:
     used, counts = checks.used, checks.counts
     age = max((candidate.age_days for candidate in used), default=None)
     is_stale = age is not None and age > settings.max_age_days
-    unknown = set(counts.passed_over) - set(_REASONS)
+    passed_over = dict(counts.passed_over)
+    # Both are records that aren't to be had any more.
+    passed_over[DELETED] = passed_over.get(DELETED, 0) + passed_over.pop(FORGOTTEN, 0)
+    unknown = set(passed_over) - set(_REASONS)
     if unknown:
         raise ValueError(f"{checks.stream}: no column of source_freshness counts rows passed over as {unknown}")
     rejections = "; ".join(f"{r.extraction_id} of {r.source} was rejected: {r.reason}" for r in checks.rejections)
@@ -51,6 +56,6 @@ def _row(run: Run, checks: StreamChecks, problem: str | None) -> dict[str, Any]:
         "rows_read": counts.rows_read,
         "rows_used": counts.rows_used,
         "rows_set_aside": counts.rows_set_aside,
-        **{f"rows_{reason}": counts.passed_over.get(reason, 0) for reason in _REASONS},
+        **{f"rows_{reason}": passed_over.get(reason, 0) for reason in _REASONS},
         "problem": "; ".join(filter(None, (problem, rejections))) or None,
     }

@@ -18,6 +18,7 @@ from orchestration.policy.models import Policies
 from orchestration.policy.sources import Source
 from orchestration.publishing import durable
 from orchestration.refresh.run import Run
+from orchestration.retention.forgotten import Forgotten, forgotten_accounts, leave_out
 from orchestration.settings import Settings
 from orchestration.sources.errors import SourceError
 from orchestration.systems.base import Pulled
@@ -96,11 +97,13 @@ def pull_and_hand_on(
     """Ask a system for these sources, hand on what came, and give a row a source."""
     wanted = sources_of(policies, system) if sources is None else sources
     try:
+        left_out = _left_out(settings, policies)
         found = pull_system(system, settings, policies, wanted, whole=whole, now=now)
     except SourceError as error:
         found = [Asked(source.name, source.stream, None, str(error)) for source in wanted]
     for asked in found:
         if asked.pulled is not None:
+            leave_out(folder_of(settings, policies, asked.source), left_out)
             _hand_on(folder_of(settings, policies, asked.source), asked.pulled, now())
     return [_row(asked) for asked in found]
 
@@ -129,6 +132,14 @@ def problems_of(run: Run, stream: str) -> Iterator[str]:
     noted = [run.noted(f"pulls/{system}") for system in run.policies.systems.by_name]
     rows = [row for word in noted if word for row in word["sources"] if row["problem"] and row["stream"] == stream]
     yield from dict.fromkeys(row["problem"] for row in rows)
+
+
+def _left_out(settings: Settings, policies: Policies) -> Forgotten:
+    try:
+        return forgotten_accounts(settings, tuple(policies.sources.matching.legal_forms))
+    except ValueError as error:
+        # Asked without it, they would be back.
+        raise SourceError(f"{error}.", file=str(settings.operations_path)) from None
 
 
 def _is_due(run: Run, source: Source, today: date) -> bool:

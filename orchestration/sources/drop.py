@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 import duckdb
 
@@ -30,6 +31,8 @@ from orchestration.sources.sqltext import Sql, compose, identifier, joined, lite
 from orchestration.sources.streams import STREAMS, Kind, Stream, landing_schema
 
 LANDED, LANDED_BEFORE, ABSENT = "landed", "landed_before", "absent"
+# Why a record was passed over: its account is to be forgotten.
+FORGOTTEN = "forgotten"
 
 # Changes with the meaning of a parsed cell, so that a file is read again by a newer version.
 READER_VERSION = 1
@@ -39,6 +42,15 @@ _PART = "part-00000.parquet"
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 # Nothing reads them, and somebody who drops one expects it to be read.
 _WORKBOOKS = (".xlsx", ".xls")
+
+
+class LeftOut(Protocol):
+    """Accounts whose records aren't to land."""
+
+    def __bool__(self) -> bool: ...
+    def strip(self, file: Path, *, ids_are_given: bool) -> int:
+        """Take their records out of a Parquet file; gives how many there were."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +80,14 @@ def extract_stream(
     passed_over: Mapping[str, int] = _NOTHING,
     only_declared: bool = False,
     extracted_at: datetime | None = None,
+    left_out: LeftOut | None = None,
 ) -> tuple[ExtractionOutcome, ...]:
     """Lands what the drop folder holds for a stream, source by source.
 
     Declared sources come first, then the default source `files` with what no declared source names, where it finds a
     file of the stream's own name (or nothing else is declared). Every source is tried before the first error is raised.
     `passed_over`: records, by reason, that whoever made the file left out of it; they count as read. `only_declared`:
-    nothing else is looked for.
+    nothing else is looked for. `left_out`: accounts whose records are passed over.
     """
     stream = STREAMS[stream_name]
     drop_dir = Path(drop_dir)
@@ -99,6 +112,7 @@ def extract_stream(
                 extracted_at,
                 taken if source.path is None else frozenset(),
                 passed_over,
+                left_out,
                 started,
             )
         except SourceError as error:
@@ -150,7 +164,8 @@ def _extract(
     reporting_currency: str,
     extracted_at: datetime | None,
     taken: frozenset[str],
-    left_out: Mapping[str, int],
+    before: Mapping[str, int],
+    left_out: LeftOut | None,
     started: float,
 ) -> ExtractionOutcome:
     path = None
@@ -208,7 +223,7 @@ def _extract(
                 time.perf_counter() - started,
             )
         extraction_id, moment = landing.free_extraction_id(stream.name, now, content)
-        reader = _Reader(stream, source, layout, rules, read, settings, work, extraction_id)
+        reader = _Reader(stream, source, layout, rules, read, settings, work, extraction_id, left_out)
         try:
             landed = reader.land(landing, newest, manner)
         except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -219,7 +234,8 @@ def _extract(
                 action="free disk space, or raise extraction.memory_limit in policies/sources.yaml",
             ) from error
         skipped = read.summary_lines + landed.blank_rows
-        passed_over = dict(left_out) | ({files.SUMMARY_LINE: skipped} if skipped else {})
+        passed_over = dict(before) | ({files.SUMMARY_LINE: skipped} if skipped else {})
+        passed_over |= {FORGOTTEN: landed.forgotten} if landed.forgotten else {}
         extraction = landing.commit(
             work,
             extraction_id,
@@ -280,6 +296,7 @@ class _Landed:
 
     parts: Mapping[str, int]
     blank_rows: int = 0
+    forgotten: int = 0
     gone: int = 0
     places: int = 0
     reading: str | None = None
@@ -308,6 +325,7 @@ class _Reader:
     settings: ExtractionSettings
     work: Path
     extraction_id: str
+    left_out: LeftOut | None = None
 
     def land(self, landing: LandingZone, newest: Extraction | None, manner: Sequence[object]) -> _Landed:
         """Reads what can't be taken over from the newest extraction; an error where the dates can't be decided."""
@@ -337,9 +355,17 @@ class _Reader:
         rows, blank_rows, torn = self._write_part(self.read, self.work / _PART)
         if torn or blank_rows or (reading and self._counts_equals(self.read)):
             reading = None
-        landed = _Landed({_PART: rows}, blank_rows, reading=reading)
+        forgotten = self._strip(self.work / _PART)
+        landed = _Landed({_PART: rows - forgotten}, blank_rows, forgotten, reading=None if forgotten else reading)
         self._refuse_undecidable(landed)
         return landed
+
+    def _strip(self, part: Path) -> int:
+        """Takes out the records of accounts that are to be forgotten; gives how many there were."""
+        if not self.left_out:
+            return 0
+        given = "account_id" in self.layout.positions or "account_id" in self.source.constants
+        return self.left_out.strip(part, ids_are_given=given or self.stream.name != "accounts")
 
     def _comparable(self, landed: _Landed, hashes: Path | None) -> _Landed:
         """The extraction with what the next file is compared with, where that could be done line by line."""
@@ -356,7 +382,7 @@ class _Reader:
         if len(added):
             few = replace(read, data=new_lines)
             rows, blank_rows, torn = self._write_part(few, new_part, first_row=taken.first_new_row)
-            if torn or blank_rows or rows != len(added) or self._counts_equals(few):
+            if torn or blank_rows or rows != len(added) or self._counts_equals(few) or self._strip(new_part):
                 return None
         parts = delta.share_parts(taken, new_part, self.work)
         if parts is None:
