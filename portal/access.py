@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -259,21 +259,23 @@ def _of_dimension(viewer: Viewer) -> str:
     return f"({' or '.join(found)})" if found else "false"
 
 
+def parameters_of(viewer: Viewer, text: str, **more: Any) -> dict[str, Any]:
+    """The values that a query asks for, the viewer's and others."""
+    values = {
+        "viewer_names": list(viewer.names),
+        "viewer_geos": list(viewer.geos),
+        "viewer_regions": list(viewer.regions),
+        **more,
+    }
+    return {name: values[name] for name in set(_PARAMETER.findall(text))}
+
+
 @dataclass
 class Reader:
     """A viewer's sight of an edition."""
 
     edition: Edition
     viewer: Viewer
-    _parameters: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        viewer = self.viewer
-        self._parameters = {
-            "viewer_names": list(viewer.names),
-            "viewer_geos": list(viewer.geos),
-            "viewer_regions": list(viewer.regions),
-        }
 
     @property
     def manifest(self) -> Manifest:
@@ -281,9 +283,10 @@ class Reader:
 
     def rows(self, query: str, **parameters: Any) -> list[Row]:
         """The rows of a query by column name. Tables are named in braces, values by `$name`."""
-        cursor = self.cursor(query, **parameters)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        text = self._text(query)
+        values = parameters_of(self.viewer, text, **parameters)
+        names, rows = self.edition.rows(text, values)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def row(self, query: str, **parameters: Any) -> Row | None:
         """The first row of a query, or None."""
@@ -291,11 +294,8 @@ class Reader:
 
     def cursor(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """A cursor of its own that has run the query: for answers that are sent piece by piece."""
-        text = _TABLE.sub(lambda match: self._cut(match[1]), query)
-        values = self._parameters | parameters
-        cursor = self.edition.connection.cursor()
-        cursor.execute(text, {name: values[name] for name in set(_PARAMETER.findall(text))})
-        return cursor
+        text = self._text(query)
+        return self.edition.connection.cursor().execute(text, parameters_of(self.viewer, text, **parameters))
 
     def has(self, table: str) -> bool:
         """Whether the viewer can ask for this table at all; it may still have no row for them."""
@@ -314,8 +314,8 @@ class Reader:
         if self.viewer.sees_all:
             return None
         text = visible_accounts(self.viewer)
-        values = {name: self._parameters[name] for name in set(_PARAMETER.findall(text))}
-        return frozenset(row[0] for row in self.edition.connection.cursor().execute(text, values).fetchall())
+        found = self.edition.connection.cursor().execute(text, parameters_of(self.viewer, text)).fetchall()
+        return frozenset(row[0] for row in found)
 
     def sees(self, account_id: str) -> bool:
         """Whether the viewer sees this account."""
@@ -323,6 +323,9 @@ class Reader:
             self.row("select 1 from {account_signals} where account_id = $account_id", account_id=account_id)
             is not None
         )
+
+    def _text(self, query: str) -> str:
+        return _TABLE.sub(lambda match: self._cut(match[1]), query)
 
     def _cut(self, table: str) -> str:
         columns = self.columns(table)

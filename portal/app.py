@@ -59,7 +59,12 @@ def create_app(
     settings = settings or Settings()
     policies = load_policies(settings.policies)
     door = Door(settings, policies.systems, body_seconds)
-    library = Library(settings.published_path)
+    library = Library(
+        settings.published_path,
+        settings.home_path / "tmp",
+        policies.portal.database_memory_mb,
+        [one.listing for one in exports.LISTINGS.values()],
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
 from orchestration.publishing.sql import identifier
 from portal.access import Reader, Row
+
+if TYPE_CHECKING:
+    from portal.sheets import Sheet
 
 _LONGEST_TEXT = 200
 _MOST_VALUES = 50
@@ -68,6 +71,11 @@ class Listing:
     counted: str | None = None
 
     @property
+    def shown(self) -> Sequence[str]:
+        """The columns that a page needs: its own, and ids for links."""
+        return tuple(dict.fromkeys((*(one.name for one in self.columns), *listing_keys(self))))
+
+    @property
     def relation(self) -> str:
         return self.source if " " in self.source else f"{{{self.source}}}"
 
@@ -119,8 +127,13 @@ class Question:
         if self.text:
             found = (f"contains(lower(strip_accents({identifier(name)})), $f_q)" for name in self.listing.searched)
             parts.append(f"({' or '.join(found)})")
-            values["f_q"] = plain(self.text)
+            values["f_q"] = self.plain_text
         return " and ".join(parts) or "true", values
+
+    @property
+    def plain_text(self) -> str:
+        """What is looked for, without case and accents."""
+        return plain(self.text)
 
     @property
     def order(self) -> str:
@@ -185,10 +198,36 @@ class Answer:
 
 
 def answer(reader: Reader, question: Question, rows_a_page: int) -> Answer:
-    """Run a question."""
+    """Run a question: on the listing's sheet, where the edition has one, else by SQL."""
+    sheet = reader.edition.sheets.of(question.listing)
+    return (
+        _by_query(reader, question, rows_a_page) if sheet is None else _by_sheet(sheet, reader, question, rows_a_page)
+    )
+
+
+def _by_sheet(sheet: Sheet, reader: Reader, question: Question, rows_a_page: int) -> Answer:
+    listing = question.listing
+    sight = sheet.sight(reader.viewer)
+    mask = sheet.matching(sight, question)
+    order = sheet.ordered(question.order)
+    numbers = order[mask[order]]
+    first = (question.page - 1) * rows_a_page
+    rows = sheet.take(numbers[first : first + rows_a_page])
+    counts: dict[str, int] = {}
+    if listing.counted:
+        name = _counting(listing)
+        counts = sheet.counts(name, sheet.matching(sight, question, without=name) if name in question.chosen else mask)
+    return Answer(question, rows, len(numbers), rows_a_page, sight.choices, counts)
+
+
+def _counting(listing: Listing) -> str:
+    return next(one.name for one in listing.filters if one.column == listing.counted)
+
+
+def _by_query(reader: Reader, question: Question, rows_a_page: int) -> Answer:
     listing = question.listing
     where, values = question.where()
-    names = ", ".join(identifier(name) for name in dict.fromkeys(_needed(listing)))
+    names = ", ".join(identifier(name) for name in listing.shown)
     # Nothing of a URL is in the text: its names were compared with declared ones, its values are parameters.
     total = reader.row(f"select count(*) as n from {listing.relation} where {where}", **values)  # noqa: S608
     offset = (question.page - 1) * rows_a_page
@@ -199,7 +238,7 @@ def answer(reader: Reader, question: Question, rows_a_page: int) -> Answer:
     )
     counts: dict[str, int] = {}
     if listing.counted:
-        name = next(one.name for one in listing.filters if one.column == listing.counted)
+        name = _counting(listing)
         where, values = question.where(without=name)
         column = identifier(listing.counted)
         found = reader.rows(
@@ -224,10 +263,6 @@ def plain(text: str) -> str:
 
     parts = unicodedata.normalize("NFD", text)
     return "".join(letter for letter in parts if not unicodedata.combining(letter)).lower()
-
-
-def _needed(listing: Listing) -> Sequence[str]:
-    return [*(one.name for one in listing.columns), *listing_keys(listing)]
 
 
 def listing_keys(listing: Listing) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""The publication that the portal shows: held whole in memory, and changed for the next one between requests.
+"""The publication that the portal shows: copied for it alone, and changed for the next one between requests.
+
+Its tables are copied into a database file of this process, rows of an account beside each other, of which a bounded
+part is in memory; what is read all the time stands there as arrays (`portal.sheets`) or as answers (`Edition.rows`).
 
 A request takes an `Edition` and keeps it to its end, so it never sees half of two publications. When `CURRENT` names
 another snapshot, that one is loaded beside, while requests go on with the one there is; then it takes its place, and
@@ -9,37 +12,56 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from orchestration.publishing.errors import NothingPublishedError, PublishingError
-from orchestration.publishing.manifest import Manifest, current_snapshot_id
-from orchestration.publishing.reader import Publication
+from orchestration.publishing.manifest import Manifest, PublishedTable, Snapshot, current_snapshot_id, hold_current
+from orchestration.publishing.sql import identifier, literal, read_parquet
 from portal.access import prepare
+from portal.kept import Kept
+from portal.listing import Listing
+from portal.scratch import Scratch
+from portal.sheets import Sheets
 
 log = logging.getLogger("portal.publications")
 
+_Rows = tuple[Sequence[str], Sequence[tuple[Any, ...]]]
+# Answers that are kept: values of all of them together, and of one.
+_MOST_VALUES = 400_000
+_MOST_VALUES_OF_ONE = 20_000
+_FILE = "edition.duckdb"
+# Of a query: requests are many at once, so each is better off with a thread of its own.
+_THREADS = 1
+
 
 class Edition:
-    """One publication in memory."""
+    """One publication, open."""
 
-    def __init__(self, publication: Publication) -> None:
-        self._publication = publication
+    def __init__(
+        self, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, sheets: Sheets, hold: ExitStack
+    ) -> None:
+        self.manifest: Manifest = snapshot.manifest
+        self.snapshot_id = snapshot.snapshot_id
+        self.connection = connection
+        self.sheets = sheets
+        self._hold = hold
+        self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of)
         self._lock = threading.Lock()
         self._holders = 1
 
-    @property
-    def manifest(self) -> Manifest:
-        return self._publication.manifest
+    def rows(self, text: str, values: Mapping[str, Any]) -> _Rows:
+        """The column names and rows of a query; the same question gets the same answer, since nothing here changes."""
+        key = (text, tuple((name, _frozen(value)) for name, value in sorted(values.items())))
+        return self._answers.get(key, lambda: self._ask(text, values))
 
-    @property
-    def snapshot_id(self) -> str:
-        return self._publication.snapshot.snapshot_id
-
-    @property
-    def connection(self):
-        return self._publication.connection
+    def _ask(self, text: str, values: Mapping[str, Any]) -> _Rows:
+        cursor = self.connection.cursor().execute(text, dict(values))
+        return [column[0] for column in cursor.description or ()], cursor.fetchall()
 
     def hold(self) -> bool:
         """Keep it open for one more; False where it is gone."""
@@ -55,14 +77,30 @@ class Edition:
             self._holders -= 1
             over = self._holders == 0
         if over:
-            self._publication.close()
+            self._hold.close()
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list | tuple) else (type(value), value)
+
+
+def _values_of(answer: _Rows) -> int:
+    names, rows = answer
+    size = (len(names) or 1) * (len(rows) + 1)
+    return size if size <= _MOST_VALUES_OF_ONE else _MOST_VALUES + 1
 
 
 class Library:
     """Hands out the newest edition; safe for many threads."""
 
-    def __init__(self, published_dir: Path) -> None:
+    def __init__(
+        self, published_dir: Path, scratch_dir: Path, memory_mb: int, listings: Sequence[Listing] = ()
+    ) -> None:
+        """`memory_mb`: of the database; `listings`: those that are laid out before a publication is shown."""
         self._published_dir = published_dir
+        self._scratch = Scratch(scratch_dir)
+        self._memory_mb = memory_mb
+        self._listings = tuple(listings)
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._edition: Edition | None = None
@@ -118,8 +156,8 @@ class Library:
 
     def _load(self, newest: str) -> None:
         try:
-            edition = _opened(self._published_dir)
-        except (PublishingError, OSError) as error:
+            edition = _opened(self._published_dir, self._scratch, self._memory_mb, self._listings)
+        except (PublishingError, OSError, duckdb.Error) as error:
             # Not tried again at every request: only another publication, or a new start, can be better.
             self._refused, self.problem = newest, f"publication {newest} can't be shown: {error}"
             log.error("%s", self.problem)
@@ -134,11 +172,46 @@ class Library:
         log.info("publication %s is shown", edition.snapshot_id)
 
 
-def _opened(published_dir: Path) -> Edition:
-    publication = Publication.open(published_dir, load=True)
-    try:
-        prepare(publication.connection, publication.manifest)
-    except BaseException:
-        publication.close()
-        raise
-    return Edition(publication)
+def _opened(published_dir: Path, scratch: Scratch, memory_mb: int, listings: Sequence[Listing]) -> Edition:
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(hold_current(published_dir))
+        folder = stack.enter_context(scratch.folder())
+        connection = stack.enter_context(duckdb.connect(folder / _FILE))
+        _limit(connection, snapshot, folder, memory_mb)
+        _fill(connection, snapshot)
+        prepare(connection, snapshot.manifest)
+        sheets = Sheets(connection, snapshot.manifest)
+        for listing in listings:
+            sheets.of(listing)
+        connection.execute("checkpoint")
+        connection.execute(f"set threads = {_THREADS}")
+        connection.execute("set lock_configuration = true")
+        # From here on the edition lets go; an error before lets go at once.
+        return Edition(snapshot, connection, sheets, stack.pop_all())
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, folder: Path, memory_mb: int) -> None:
+    connection.execute(f"set memory_limit = '{int(memory_mb)}MB'")
+    connection.execute(f"set temp_directory = {literal(folder / 'spilled')}")
+    # Whatever is asked of this connection, it reads this snapshot and nothing else of the machine.
+    allowed = ", ".join(literal(f"{one}/") for one in (snapshot.folder, folder))
+    connection.execute(f"set allowed_directories = [{allowed}]")
+    connection.execute("set enable_external_access = false")
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+    connection.execute("create schema published")
+    for name, table in snapshot.manifest.tables.items():
+        # A history grows with every as-of date: it is read where it lies, a file a date.
+        kind = "view" if table.is_history else "table"
+        order = "" if table.is_history else _beside_each_other(table)
+        source = read_parquet(snapshot.paths(name))
+        connection.execute(f"create {kind} published.{identifier(name)} as from {source}{order}")
+
+
+def _beside_each_other(table: PublishedTable) -> str:
+    """Puts the rows of an account beside each other, so that a page of it reads a small part of the file."""
+    names = {column.name for column in table.columns}
+    if "account_id" not in names or table.key[:1] == ("account_id",):
+        return ""
+    return f" order by {', '.join(identifier(name) for name in ('account_id', *table.key))}"

@@ -20,6 +20,7 @@ _MOST_EXPORT_ROWS = 1_048_000
 _MOST_AT_ONCE = 200
 _MOST_API_ROWS = 10_000
 _MOST_TOKEN_DAYS = 3_660
+_LEAST_MEMORY_MB, _MOST_MEMORY_MB = 64, 262_144
 _MOST_SIMULATION_SECONDS = 3_600
 
 
@@ -62,4 +63,7 @@ class Portal(PolicyFile):
     simulations_kept: PositiveCount = setting("Simulations whose result is kept for who asks again.", "simulations")
     bulk_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_AT_ONCE)] = setting(
         "Actions that are approved together at most.", "actions"
+    )
+    database_memory_mb: Annotated[int, Field(strict=True, ge=_LEAST_MEMORY_MB, le=_MOST_MEMORY_MB)] = setting(
+        "Memory of the database that pages are read from.", "MB"
     )

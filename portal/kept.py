@@ -1,0 +1,40 @@
+"""What was worked out once and holds as long as its publication: the least used goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """Values by key, up to a total size; safe for many threads."""
+
+    def __init__(self, most: int, size: Callable[[Value], int]) -> None:
+        self._most = most
+        self._size = size
+        self._total = 0
+        self._lock = Lock()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value of a key, made where it isn't there; two who ask at once may both make it."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        size = self._size(value)
+        with self._lock:
+            if key not in self._values and size <= self._most:
+                self._values[key] = value
+                self._total += size
+                while self._total > self._most:
+                    self._total -= self._size(self._values.popitem(last=False)[1])
+        return value
+
+    def __len__(self) -> int:
+        return len(self._values)
