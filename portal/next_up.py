@@ -45,7 +45,8 @@ _PARTS = {"alerts": _ALERTS, "recommended_actions": _ACTIONS, "health_check_cand
 
 
 def next_up(visit: Visit, most: int, account_id: str | None = None) -> list[Row]:
-    """The `most` things to do first: of one account, else one for each account the viewer sees; theirs first.
+    """The `most` things to do first: of one account, else one for each account the viewer sees; theirs
+    first, then by urgency, and of equal ones where most revenue is at stake.
 
     Rows of kind (alert, action, check), id, account_id, account_name, title, why, due_on, urgency (1 to 4), who, role,
     state, mine (bool), value (recurring revenue at stake, None where not known).
@@ -85,7 +86,7 @@ def _found(reader: Reader, account_id: str | None) -> list[Row]:
     return reader.rows(
         f"select things.*, coalesce(list_contains($viewer_names, lower(trim(who))), false) as mine, worth.arr as value"  # noqa: S608 - see above
         f" from ({' union all '.join(parts)}) things({_COLUMNS}) left join {{account_signals}} worth using (account_id)"
-        f" where {condition} order by mine desc, urgency, due_on, value desc nulls last, things.kind, id"
+        f" where {condition} order by mine desc, urgency, value desc nulls last, due_on, things.kind, id"
         f" limit {_LOOKED_AT}",
         **parameters,
     )

@@ -1,14 +1,17 @@
-"""The first page: which contracts are due a health check, the most urgent first."""
+"""The first page: which contracts are due a health check, the most urgent first, and what to do next."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from portal.listing import Column, Filter, Listing, answer
+from portal.access import Reader, Row
+from portal.listing import Column, Filter, Listing, Question, answer
+from portal.next_up import next_up
 from portal.web import Allowed, Visit
 
 router = APIRouter()
+_NEXT = 5
 
 CANDIDATES = Listing(
     source="health_check_candidates",
@@ -18,10 +21,11 @@ CANDIDATES = Listing(
         Column("due_date", "Due", "due"),
         Column("amount", "Amount", "money", numeric=True),
         Column("health_score", "Health", "health", numeric=True),
-        Column("product", "Product"),
+        Column("product", "Product", "name"),
         Column("owner_name", "Owner", "name"),
         Column("region", "Region", "area"),
         Column("flag_reason", "Why", "why", sortable=False),
+        Column("target_id", "Deck", "deck", sortable=False),
     ),
     filters=(
         Filter("status", "Status", "status"),
@@ -40,7 +44,32 @@ CANDIDATES = Listing(
 
 @router.get("/")
 def targets(visit: Visit = Depends(Allowed())) -> Response:
-    """Candidates as a table that the URL filters and sorts."""
+    """Candidates as a table that the URL filters and sorts; unfiltered, with what to do next above it."""
     question = CANDIDATES.ask(visit.request.query_params)
-    found = answer(visit.reader, question, visit.policies.portal.rows_a_page)
-    return visit.page("targets.html.j2", found=found)
+    is_whole = not question.is_narrowed and question.page == 1
+    return visit.page(
+        "targets.html.j2",
+        found=answer(visit.reader, question, visit.policies.portal.rows_a_page),
+        past_due=_past_due(visit.reader, question),
+        next_up=next_up(visit, _NEXT) if is_whole else (),
+        aged=_aged(visit.reader),
+    )
+
+
+def _past_due(reader: Reader, question: Question) -> Row | None:
+    """How many contracts are past due and what they are worth; each counts once, however many health checks it has."""
+    where, values = question.where(without="status")
+    # Columns and conditions are declared ones, what a URL asks for is a parameter.
+    return reader.row(
+        "select count(*) as contracts, sum(amount) as amount from (select distinct contract_id, amount"  # noqa: S608
+        f" from {CANDIDATES.relation} where status = 'past_due' and {where})",
+        **values,
+    )
+
+
+def _aged(reader: Reader) -> list[Row]:
+    """Sources that are too old, were left out for it, or couldn't be asked."""
+    return reader.rows(
+        "select stream, source, age_days, max_age_days, is_present, is_stale, is_omitted, problem"
+        " from {source_freshness} where is_stale or is_omitted or problem is not null order by stream, source"
+    )
