@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -13,6 +14,8 @@ NOTHING = "–"
 _STEPS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "K"))
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _LONGEST_NAME = 120
+# Formatted values that are kept.
+_KEPT = 8_192
 
 
 def short_number(value: Decimal | float | int) -> str:
@@ -91,30 +94,34 @@ def name(value: str | None) -> Markup:
     if value is None or not value.strip():
         return Markup('<span class="none">no name</span>')
     shown = value if len(value) <= _LONGEST_NAME else f"{value[:_LONGEST_NAME].rstrip()}…"
-    return Markup("<bdi>{}</bdi>").format(shown)
+    return Markup(f"<bdi>{escape(shown)}</bdi>")
 
 
 def filters(currency: str) -> dict[str, Callable[..., Any]]:
     """The filters by the names that templates use."""
     sign = _SIGNS.get(currency)
 
-    def money(value: Decimal | float | int | None) -> Markup:
-        """$1.2M, with the cents at hand."""
-        if value is None:
-            return Markup(NOTHING)
+    # The same amounts and dates stand in a page again and again.
+    @lru_cache(_KEPT)
+    def money_of(text: str) -> Markup:
+        value = Decimal(text)
         short = short_number(abs(value))
         shown = f"{sign}{short}" if sign else f"{short} {currency}"
         minus = "−" if value < 0 else ""
-        return Markup('<data value="{}" title="{} {}">{}{}</data>').format(
-            value, f"{Decimal(str(value)):,.2f}", currency, minus, shown
-        )
+        title = escape(f"{value:,.2f} {currency}")
+        return Markup(f'<data value="{escape(text)}" title="{title}">{minus}{escape(shown)}</data>')
 
+    def money(value: Decimal | float | int | None) -> Markup:
+        """$1.2M, with the cents at hand."""
+        return Markup(NOTHING) if value is None else money_of(str(value))
+
+    @lru_cache(_KEPT)
     def day_of(value: date | None, today: date | None = None) -> Markup:
         """A date, and how far away it is."""
         if value is None:
             return Markup(NOTHING)
-        far = Markup(' <span class="far">{}</span>').format(from_day(value, today)) if today else ""
-        return Markup('<time datetime="{}">{}</time>{}').format(value.isoformat(), day(value), far)
+        far = f' <span class="far">{escape(from_day(value, today))}</span>' if today else ""
+        return Markup(f'<time datetime="{value.isoformat()}">{escape(day(value))}</time>{far}')
 
     return {
         "money": money,
