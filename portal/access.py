@@ -163,7 +163,10 @@ class Identity:
     roles: tuple[str, ...] = ()
     geos: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    # What makes accounts theirs, beside the name they sign in with.
     names: tuple[str, ...] = ()
+    # What the provider wants to hear when they sign out.
+    sign_out_hint: str = ""
 
 
 def viewer_of(access: Access, identity: Identity) -> Viewer:
@@ -172,7 +175,8 @@ def viewer_of(access: Access, identity: Identity) -> Viewer:
     roles = access.roles_of(identity.person) | set(identity.roles)
     roles = roles.union(*(group.roles for group in groups))
     areas = [*groups, *([access.areas[identity.person]] if identity.person in access.areas else [])]
-    names = (identity.person, identity.shown_as, *identity.names, *access.known_as.get(identity.person, ()))
+    # Not what pages call them: at many a provider people choose that themselves.
+    names = (identity.person, *identity.names, *access.known_as.get(identity.person, ()))
     return Viewer(
         person=identity.person,
         shown_as=identity.shown_as,

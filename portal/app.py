@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -27,7 +27,9 @@ from portal.listing import QuestionError
 from portal.publications import Library
 from portal.security import Rates, Shield
 from portal.sessions import Sessions
-from portal.signin import development
+from portal.signin import development, ways
+from portal.signin.common import Way
+from portal.signin.pending import Pending
 from portal.web import STATIC, Portal, Refusal, SignInNeeded, absent, environment, refused, wants_page
 
 # Whoever calls is waiting: a ledger that others write to for longer is told as busy.
@@ -48,7 +50,7 @@ def create_app(
     patience_seconds: int = _PATIENCE_SECONDS,
     body_seconds: float = BODY_SECONDS,
 ) -> FastAPI:
-    """The app; `settings` default to the environment's.
+    """The app; `settings` default to the environment's. Raises SignInSettingsError where sign-in can't be set up.
 
     `development_sign_in`: anybody who reaches the server may pick who to be; for loopback alone. `is_behind_tls`: a
     proxy with TLS stands before it, so cookies are Secure. `only_hooks`: nothing but the door for webhooks.
@@ -59,6 +61,7 @@ def create_app(
     settings = settings or Settings()
     policies = load_policies(settings.policies)
     door = Door(settings, policies.systems, body_seconds)
+    found = {} if only_hooks else ways.make_ways(policies.access.sign_in, settings)
     library = Library(
         settings.published_path,
         settings.home_path / "tmp",
@@ -75,22 +78,27 @@ def create_app(
         store = await run_in_threadpool(Store.open, settings, patience_seconds)
         door.open(store)
         if not only_hooks:
+            key = await run_in_threadpool(_key, settings)
             app.state.portal = Portal(
                 settings=settings,
                 policies=policies,
                 library=library,
                 store=store,
-                sessions=Sessions(store, policies.portal, await run_in_threadpool(_key, settings)),
+                sessions=Sessions(store, policies.portal, key),
                 rates=Rates(policies.portal.most_a_minute),
                 sign_in_rates=Rates(policies.portal.most_sign_ins_a_minute),
                 background=background,
-                sign_ins=_sign_ins(development_sign_in),
+                pending=Pending(store, key, is_behind_tls=is_behind_tls),
+                ways=found,
+                sign_ins=_sign_ins(found, development_sign_in),
                 is_behind_tls=is_behind_tls,
             )
         try:
             yield
         finally:
             background.close()
+            for way in found.values():
+                way.close()
             library.close()
             store.close()
 
@@ -104,15 +112,18 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (*pages.ROUTERS, exports.router):
         app.include_router(router)
+    for router in ways.routers(found):
+        app.include_router(router)
     if development_sign_in:
         app.include_router(development.router)
     _answer_errors(app)
-    app.add_middleware(Shield, is_behind_tls=is_behind_tls)
+    app.add_middleware(Shield, is_behind_tls=is_behind_tls, base_url=policies.access.sign_in.base_url)
     return app
 
 
-def _sign_ins(development_sign_in: bool) -> tuple[tuple[str, str], ...]:
-    return ((development.PATH, "Sign in for development"),) if development_sign_in else ()
+def _sign_ins(found: Mapping[str, Way], development_sign_in: bool) -> tuple[tuple[str, str], ...]:
+    given = tuple((way.path, way.label) for way in found.values())
+    return (*given, (development.PATH, "Sign in for development")) if development_sign_in else given
 
 
 def _answer_errors(app: FastAPI) -> None:
@@ -127,8 +138,10 @@ def _answer_errors(app: FastAPI) -> None:
                 request, Refusal(401, "Not signed in", "Send a service token.", {"WWW-Authenticate": "Bearer"})
             )
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        path = target if request.method == "GET" else "/"
-        return RedirectResponse(f"/sign-in?path={quote(path, safe='')}", 303)
+        if request.method == "GET":
+            return RedirectResponse(f"/sign-in?path={quote(target, safe='')}", 303)
+        # A form may lead to pages of this server only: not on to a provider, but to a page with a link there.
+        return RedirectResponse("/sign-in?stay=1", 303)
 
     @app.exception_handler(UnreadableTableError)
     def _(request: Request, _: UnreadableTableError) -> Response:

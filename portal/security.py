@@ -17,6 +17,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestration.loopback import is_loopback
+
 # Nothing but this server's own files: no inline script or style, no frame, no other host.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -41,17 +43,27 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _HSTS = "max-age=31536000; includeSubDomains"
+# Asked by machines that know this one by its address, and say nothing of anybody; hooks are signed.
+_BY_ANY_NAME = ("/healthz", "/metrics")
+_HOOKS = "/hooks/"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _MOST_COUNTED = 50_000
 _MOST_BODY_BYTES = 4 * 1024 * 1024
 
 
 class Shield:
-    """Middleware: request id, size of bodies, security headers."""
+    """Middleware: request id, the name this server is called by, size of bodies, security headers.
 
-    def __init__(self, app: ASGIApp, *, is_behind_tls: bool, most_body_bytes: int = _MOST_BODY_BYTES) -> None:
+    `base_url`: where people reach it; any other name but those of loopback is refused, or a page elsewhere could give
+    this server a name of its own and read what it answers.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, is_behind_tls: bool, base_url: str | None = None, most_body_bytes: int = _MOST_BODY_BYTES
+    ) -> None:
         self._app = app
         self._is_behind_tls = is_behind_tls
+        self._name = urlsplit(base_url).hostname if base_url else None
         self._most = most_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,12 +85,30 @@ class Shield:
                 answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        path = scope["path"]
+        if path not in _BY_ANY_NAME and not path.startswith(_HOOKS) and not self._is_called(headers.get("host", "")):
+            refused = PlainTextResponse("This server isn't called that.\n", 421)
+            await refused(scope, receive, sent)
+            return
         # Doors for webhooks have a limit of their own.
-        if not scope["path"].startswith("/hooks/") and _length(headers) > self._most:
+        if not path.startswith(_HOOKS) and _length(headers) > self._most:
             refused = PlainTextResponse("This is too large.\n", 413, {"Connection": "close"})
             await refused(scope, receive, sent)
             return
         await self._app(scope, _bounded(receive, self._most), sent)
+
+
+    def _is_called(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name == self._name or is_loopback(name)
+
+
+def cookie_name(name: str, is_behind_tls: bool) -> str:
+    """What a cookie is called: behind TLS, so that no other host of the domain, and no plain page, can set it."""
+    return f"__Host-{name}" if is_behind_tls else name
 
 
 def _length(headers: Headers) -> int:
@@ -102,13 +132,19 @@ def _bounded(receive: Receive, most: int) -> Receive:
     return bounded
 
 
-def is_same_site(headers: Headers, own_host: str) -> bool:
+def is_same_site(headers: Headers, own_host: str, *, is_behind_tls: bool = False) -> bool:
     """Whether a write comes from a page of this server, as the browser tells; one that tells nothing is no browser."""
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or (origin != "null" and urlsplit(origin).netloc == own_host)
+    if origin is None:
+        return True
+    try:
+        address = urlsplit(origin)
+    except ValueError:
+        return False
+    return address.netloc == own_host and (not is_behind_tls or address.scheme == "https")
 
 
 class Rates:

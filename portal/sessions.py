@@ -92,10 +92,24 @@ class Sessions:
             with self._store.writing() as con:
                 con.execute(sa.delete(sessions).where(sessions.c.session_hash == _hash(name)))
 
-    def end_of_provider(self, provider_session: str) -> int:
-        """End the sessions that an identity provider says are over; gives how many there were."""
+    def end_of_provider(self, method: str, subject: str | None, session: str | None = None) -> int:
+        """End the sessions that an identity provider says are over; gives how many there were.
+
+        Those of a subject, of a provider's session, or of both; names as `provider_session_of` joins them.
+        """
+        kept = sessions.c.provider_session
+        if subject is not None and session is not None:
+            condition = kept == provider_session_of(method, subject, session)
+        elif subject is not None:
+            condition = kept.startswith(json.dumps([method, subject], ensure_ascii=False)[:-1] + ", ", autoescape=True)
+        elif session is not None:
+            condition = kept.startswith(f"[{json.dumps(method)}, ", autoescape=True) & kept.endswith(
+                f", {json.dumps(session, ensure_ascii=False)}]", autoescape=True
+            )
+        else:
+            raise ValueError("a subject or a session has to be named")
         with self._store.writing() as con:
-            return self._store.counted(con, sa.delete(sessions).where(sessions.c.provider_session == provider_session))
+            return self._store.counted(con, sa.delete(sessions).where(condition))
 
     def _name(self, cookie: str | None) -> str | None:
         try:
@@ -105,6 +119,11 @@ class Sessions:
 
     def _is_over(self, now: datetime) -> sa.ColumnElement[bool]:
         return (sessions.c.ends_at <= now) | (sessions.c.last_seen_at <= now - self._idle)
+
+
+def provider_session_of(method: str, subject: str, session: str | None) -> str:
+    """A session of an identity provider, as it is kept here."""
+    return json.dumps([method, subject, session or ""], ensure_ascii=False)
 
 
 def _hash(name: str) -> str:

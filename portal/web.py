@@ -7,11 +7,11 @@ without one, that isn't among the public ones, is a fault that a test finds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import Request
@@ -28,8 +28,12 @@ from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
 from portal.background import Background
 from portal.publications import Edition, Library
-from portal.security import Rates, is_same_site
+from portal.security import Rates, cookie_name, is_same_site
 from portal.sessions import Session, Sessions
+
+if TYPE_CHECKING:
+    from portal.signin.common import Way
+    from portal.signin.pending import Pending
 
 STATIC = Path(__file__).parent / "static"
 SESSION_COOKIE = "account_health_session"
@@ -72,9 +76,18 @@ class Portal:
     sign_in_rates: Rates
     # Where simulations run.
     background: Background
-    # Ways to sign in, by the path they begin at: (path, label).
+    # Sign-ins under way.
+    pending: Pending
+    # Ways to sign in that policy has set up, by their method.
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    # All ways to sign in, by the path they begin at: (path, label).
     sign_ins: tuple[tuple[str, str], ...] = ()
     is_behind_tls: bool = False
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie that names a session."""
+        return cookie_name(SESSION_COOKIE, self.is_behind_tls)
 
 
 @dataclass
@@ -157,7 +170,7 @@ class Allowed:
 
     def __call__(self, request: Request) -> Iterator[Visit]:
         portal: Portal = request.app.state.portal
-        session = portal.sessions.find(request.cookies.get(SESSION_COOKIE))
+        session = portal.sessions.find(request.cookies.get(portal.session_cookie))
         if session is None:
             raise SignInNeeded
         viewer = viewer_of(portal.policies.access, session.identity)
@@ -172,7 +185,8 @@ class Allowed:
                 f"{_listed(self.roles)} may do this; you are {_listed(viewer.roles) or 'in no role yet'}."
                 " Roles are given in policies/access.yaml.",
             )
-        if self.writes and not is_same_site(request.headers, request.headers.get("host", "")):
+        host = request.headers.get("host", "")
+        if self.writes and not is_same_site(request.headers, host, is_behind_tls=portal.is_behind_tls):
             visit.audit(audit.Event.DENIED, request.url.path, detail="a form of another site")
             raise Refusal(403, "Not from here", "This was asked for by a page of another site, so it wasn't done.")
         try:

@@ -27,6 +27,10 @@ def portal(
         bool, typer.Option("--development", help="Let anybody on this machine pick who to be; only on loopback.")
     ] = False,
     behind_tls: Annotated[bool, typer.Option("--behind-tls", help="A proxy with TLS stands before it.")] = False,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address, or network, of a proxy whose X-Forwarded-For is believed; may be given often."),
+    ] = None,
     home: HomeOption = None,
     policies: PoliciesOption = None,
 ) -> None:
@@ -35,9 +39,10 @@ def portal(
 
     from orchestration.ledger.store import LedgerError, Store
     from portal.app import create_app, server_config
+    from portal.signin.ways import SignInSettingsError
 
     settings = settings_of(home=home, policies=policies)
-    policies_of(settings)
+    sign_in = policies_of(settings).access.sign_in
     if development and not is_loopback(host):
         not_understood(f"--development lets anybody in, so it can't listen on {host}; set up sign-in (docs/portal.md)")
     try:
@@ -47,10 +52,18 @@ def portal(
         raise typer.Exit(FAILED) from None
     check_free(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if not (development or sign_in.oidc or sign_in.saml):
+        typer.echo(
+            "Nobody can sign in yet: name an identity provider in policies/access.yaml (docs/portal.md), or try it on"
+            " this machine with --development"
+        )
     typer.echo(f"The portal of {short(settings.home_path)} is on {address}   (Ctrl-C ends it)")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    created = create_app(settings, development_sign_in=development, is_behind_tls=behind_tls)
-    server = uvicorn.Server(server_config(created, host, port))
+    try:
+        created = create_app(settings, development_sign_in=development, is_behind_tls=behind_tls)
+    except SignInSettingsError as error:
+        not_understood(str(error))
+    server = uvicorn.Server(server_config(created, host, port, trusted_proxy or ()))
     with suppress(KeyboardInterrupt, SystemExit):
         server.run()
     if not server.started:
