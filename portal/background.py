@@ -28,6 +28,7 @@ _FAILED_SECONDS = 20
 _NICE = 10
 _END_SECONDS = 5
 _BROKE = "It broke; the reason is in the portal's log. Try again in a moment."
+_CANCELLED = "It was cancelled."
 
 
 class ToldError(Exception):
@@ -63,6 +64,7 @@ class Task:
     state: State = State.WAITING
     result: Any = None
     words: str | None = None
+    is_cancelled: bool = False
     # Seconds of a clock that only goes forward.
     asked_at: float = field(default_factory=time.monotonic)
     began_at: float = 0.0
@@ -115,6 +117,18 @@ class Background:
             working = any(one.state is State.WORKING for one in self._tasks.values())
             return (waiting.index(task) if task in waiting else 0) + working
 
+    def cancel(self, task: Task) -> None:
+        """Do no more of it; whoever else asked for it is told so too."""
+        with self._changed:
+            if task.state.is_over:
+                return
+            task.is_cancelled = True
+            worker = self._worker if task.state is State.WORKING else None
+            if worker is None:
+                task.state, task.words, task.ended_at = State.FAILED, _CANCELLED, time.monotonic()
+        if worker is not None:
+            worker.end()
+
     def close(self) -> None:
         """End what is under way."""
         with self._changed:
@@ -154,6 +168,8 @@ class Background:
             with self._changed:
                 if not worker.is_alive:
                     self._worker = None
+                if task.is_cancelled:
+                    result, words = None, _CANCELLED
                 task.state = State.FAILED if words else State.DONE
                 task.result, task.words, task.ended_at = result, words, time.monotonic()
                 task.arguments = ()

@@ -27,6 +27,7 @@ from orchestration.settings import Settings
 from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
 from portal.background import Background
+from portal.previews import Drafts
 from portal.publications import Edition, Library
 from portal.security import Rates, cookie_name, is_same_site
 from portal.sessions import Session, Sessions
@@ -76,6 +77,9 @@ class Portal:
     sign_in_rates: Rates
     # Where simulations run.
     background: Background
+    # Where previews of policies run, and what came of them.
+    previews: Background
+    drafts: Drafts
     # Sign-ins under way.
     pending: Pending
     # Ways to sign in that policy has set up, by their method.

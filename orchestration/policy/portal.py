@@ -22,6 +22,8 @@ _MOST_API_ROWS = 10_000
 _MOST_TOKEN_DAYS = 3_660
 _LEAST_MEMORY_MB, _MOST_MEMORY_MB = 64, 262_144
 _MOST_SIMULATION_SECONDS = 3_600
+# A policy file may be so large (document.py).
+_MOST_PREVIEW_BYTES = 1_048_576
 
 
 class Portal(PolicyFile):
@@ -67,3 +69,12 @@ class Portal(PolicyFile):
     database_memory_mb: Annotated[int, Field(strict=True, ge=_LEAST_MEMORY_MB, le=_MOST_MEMORY_MB)] = setting(
         "Memory of the database that pages are read from.", "MB"
     )
+    preview_bytes_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_PREVIEW_BYTES)] = setting(
+        "An edited policy file that is previewed may have so many.", "bytes"
+    )
+    preview_seconds_most: Annotated[int, Field(strict=True, ge=1, le=_MOST_SIMULATION_SECONDS)] = setting(
+        "A preview that takes longer is ended.", "seconds"
+    )
+    previews_waiting_most: PositiveCount = setting("Previews that may wait for their turn.", "previews")
+    previews_kept: PositiveCount = setting("Previews that are kept, of all sessions together.", "previews")
+    preview_rows_most: PositiveCount = setting("Changes of each kind that a preview lists; all are counted.", "rows")

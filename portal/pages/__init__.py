@@ -1,5 +1,13 @@
 """The pages, a module each; every module has a `router`."""
 
-from portal.pages import account, actions, alerts, portfolio, session, targets
+from portal.pages import account, actions, alerts, policies, portfolio, session, targets
 
-ROUTERS = (session.router, targets.router, account.router, actions.router, alerts.router, portfolio.router)
+ROUTERS = (
+    session.router,
+    targets.router,
+    account.router,
+    actions.router,
+    alerts.router,
+    portfolio.router,
+    policies.router,
+)
