@@ -11,6 +11,7 @@ from orchestration.dbt import dbt_runner, ensure_manifest
 from orchestration.defs.asof import as_of_partitions
 from orchestration.defs.check import published_checks, raw_checks
 from orchestration.defs.deliver import deliver_job, deliver_sensor, ledger_asset
+from orchestration.defs.documents import deck_documents
 from orchestration.defs.extract import extract_assets
 from orchestration.defs.hooks import hooks_sensor, touched_job
 from orchestration.defs.jobs import failure_sensor, job_schedule, refresh_jobs, refresh_schedules
@@ -54,6 +55,7 @@ def _build(settings: Settings, progress: Progress, as_of: date | None) -> dg.Def
             *model_assets(settings, manifest, partitions, progress),
             *publish_assets(settings, manifest, partitions, progress),
             report_documents(settings, partitions, progress),
+            deck_documents(settings, partitions, progress),
             ledger_asset(settings, partitions, progress),
             write_back_asset(settings, partitions, progress),
             retention_asset(settings, partitions, progress),

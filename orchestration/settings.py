@@ -23,6 +23,13 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
+class LogFormat(StrEnum):
+    """How processes that serve write their log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Settings(BaseSettings):
     """Settings of one installation; every field is `ACCOUNT_HEALTH_<NAME>` in the environment."""
 
@@ -43,6 +50,7 @@ class Settings(BaseSettings):
     ledger: SecretStr | None = Field(None, description="URL of a PostgreSQL that keeps the ledger; default is SQLite.")
     ledger_file: Path | None = Field(None, description="Secret file that holds that URL.")
     secrets: Path | None = Field(None, description="Folder with a file for each secret that policies name.")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="How the portal logs: text, or json, one object a line.")
     webhook_on_failure: SecretStr | None = Field(None, description="Webhook that is told when a run fails.")
     first_as_of: date = Field(date(2015, 1, 1), description="First as-of date the Dagster UI offers as a partition.")
 
@@ -80,8 +88,12 @@ class Settings(BaseSettings):
         return self.home_path / "published"
 
     @property
+    def documents_path(self) -> Path:
+        return self.home_path / "documents"
+
+    @property
     def reports_path(self) -> Path:
-        return self.home_path / "documents" / "reports"
+        return self.documents_path / "reports"
 
     @property
     def runs_path(self) -> Path:

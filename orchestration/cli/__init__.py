@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from orchestration.cli import accounts, hooks, ledger, policies, portal, privacy, runs, systems, write_back
+from orchestration.cli import accounts, documents, hooks, ledger, policies, portal, privacy, runs, systems, write_back
 
 app = typer.Typer(
     name="account-health",
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(runs.app)
 app.add_typer(systems.app)
 app.add_typer(accounts.app)
+app.add_typer(documents.app)
 app.add_typer(ledger.actions_app, name="actions")
 app.add_typer(ledger.alerts_app, name="alerts")
 app.add_typer(portal.app)

@@ -118,12 +118,19 @@ def _plan(facts: Facts, policies: Policies) -> Section:
     most = policies.documents.listed.plan_steps
     if facts.plan:
         rows = tuple(
-            (plain(row["action"], 80), plain(row["owner_role"], 50), day(row["due_on"]), plain(row["purpose"], 140))
+            (
+                plain(row["action"], 80),
+                plain(row["owner_role"], 50),
+                short_day(row["due_on"]),
+                plain(row["purpose"], 140),
+            )
             for row in facts.plan[:most]
         )
         return Section("Plan", grid=Grid(("Step", "Owner", "Due", "What for"), rows, (0.25, 0.2, 0.17, 0.38)))
     rows = tuple(
-        dict.fromkeys((plain(row["title"], 80), findings.person(row), day(row["due_on"])) for row in facts.actions)
+        dict.fromkeys(
+            (plain(row["title"], 80), findings.person(row), short_day(row["due_on"])) for row in facts.actions
+        )
     )[:most]
     if not rows:
         return Section("Plan", "No plan is needed, and no action is open.")
@@ -141,7 +148,7 @@ def _metrics(facts: Facts) -> Section | None:
                 plain(row["title"], 60),
                 _figure(row["value_now"], row["unit"]),
                 _figure(row["target"], row["unit"]),
-                day(row["due_on"]),
+                short_day(row["due_on"]),
             )
             for row in facts.metrics
         )

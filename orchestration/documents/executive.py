@@ -13,7 +13,7 @@ from decimal import Decimal
 from orchestration.documents.content import Tile, Tone
 from orchestration.documents.paper import Grid, Paper, Section, Stack
 from orchestration.documents.rows import Row, Rows
-from orchestration.documents.wording import counted, day, money, name, number, plain, quantity, words
+from orchestration.documents.wording import counted, money, name, number, plain, quantity, short_day, words
 from orchestration.policy.models import Policies
 
 _STATUSES: tuple[tuple[str, Tone], ...] = (("RED", "bad"), ("YELLOW", "fair"), ("GREEN", "good"))
@@ -120,7 +120,7 @@ def _decisions(rows: Rows, currency: str, most: int) -> Section:
                 name(row["account_name"], 34),
                 plain(row["title"], 70),
                 plain(row["decision_maker"], 30),
-                day(row["due_on"]),
+                short_day(row["due_on"]),
                 money(row["arr"], currency),
             )
             for row in found
@@ -157,7 +157,7 @@ def _priorities(rows: Rows, currency: str, most: int) -> Section:
                 row["final_status"] or "–",
                 quantity(row["acts_on_probability"], "%", 0),
                 money(row["expected_loss"], currency),
-                day(row["renewal_date"]),
+                short_day(row["renewal_date"]),
                 name(row["csm_name"], 24) if row["csm_name"] else "nobody",
             )
             for row in found
