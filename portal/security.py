@@ -72,6 +72,7 @@ class Shield:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
+        began = time.perf_counter()
         scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
         async def sent(message: Message) -> None:
@@ -82,6 +83,7 @@ class Shield:
                 if self._is_behind_tls:
                     answer["Strict-Transport-Security"] = _HSTS
                 answer["X-Request-Id"] = scope["request_id"]
+                answer["Server-Timing"] = f"app;dur={(time.perf_counter() - began) * 1_000:.1f}"
                 answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
