@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
-from portal import exports, pages
+from portal import exports, operations, pages
 from portal.access import UnreadableTableError
 from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
@@ -122,6 +122,9 @@ def create_app(
 
 
 def _sign_ins(found: Mapping[str, Way], development_sign_in: bool) -> tuple[tuple[str, str], ...]:
+    app.include_router(operations.router)
+    app.state.figures = operations.Figures()
+    app.add_middleware(operations.Watch, figures=app.state.figures)
     given = tuple((way.path, way.label) for way in found.values())
     return (*given, (development.PATH, "Sign in for development")) if development_sign_in else given
 

@@ -44,6 +44,8 @@ class Sessions:
         self._longest = timedelta(hours=policy.session_hours)
         self._signer = Signer(key, salt="session", digest_method=hashlib.sha256)
         self._forms = Signer(key, salt="form", digest_method=hashlib.sha256)
+        # With it the log tells people apart without naming them.
+        self.pseudonym_key = Signer(key, salt="log", digest_method=hashlib.sha256).derive_key()
 
     def begin(self, identity: Identity, provider_session: str | None = None) -> str:
         """Begin a session; gives the value of its cookie."""

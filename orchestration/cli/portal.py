@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from typing import Annotated
 
@@ -38,6 +37,7 @@ def portal(
     import uvicorn
 
     from orchestration.ledger.store import LedgerError, Store
+    from orchestration.logs import set_up
     from portal.app import create_app, server_config
     from portal.signin.ways import SignInSettingsError
 
@@ -58,7 +58,7 @@ def portal(
             " this machine with --development"
         )
     typer.echo(f"The portal of {short(settings.home_path)} is on {address}   (Ctrl-C ends it)")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    set_up(settings.log_format)
     try:
         created = create_app(settings, development_sign_in=development, is_behind_tls=behind_tls)
     except SignInSettingsError as error:
