@@ -24,6 +24,7 @@ from portal.access import UnreadableTableError
 from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
 from portal.listing import QuestionError
+from portal.previews import Drafts
 from portal.publications import Library
 from portal.security import Rates, Shield
 from portal.sessions import Sessions
@@ -75,6 +76,7 @@ def create_app(
         background = Background(
             figures.simulation_seconds_most, figures.simulations_waiting_most, figures.simulations_kept
         )
+        previews = Background(figures.preview_seconds_most, figures.previews_waiting_most, figures.previews_kept)
         store = await run_in_threadpool(Store.open, settings, patience_seconds)
         door.open(store)
         if not only_hooks:
@@ -88,6 +90,8 @@ def create_app(
                 rates=Rates(policies.portal.most_a_minute),
                 sign_in_rates=Rates(policies.portal.most_sign_ins_a_minute),
                 background=background,
+                previews=previews,
+                drafts=Drafts(figures.previews_kept),
                 pending=Pending(store, key, is_behind_tls=is_behind_tls),
                 ways=found,
                 sign_ins=_sign_ins(found, development_sign_in),
@@ -97,6 +101,7 @@ def create_app(
             yield
         finally:
             background.close()
+            previews.close()
             for way in found.values():
                 way.close()
             library.close()
