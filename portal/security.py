@@ -99,7 +99,6 @@ class Shield:
             return
         await self._app(scope, _bounded(receive, self._most), sent)
 
-
     def _is_called(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""

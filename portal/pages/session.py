@@ -48,9 +48,7 @@ def sign_out(visit: Visit = Depends(Allowed(writes=True)), form: FormData = Depe
         if further
         else RedirectResponse("/sign-in/out", 303)
     )
-    answer.delete_cookie(
-        portal.session_cookie, path="/", secure=portal.is_behind_tls, httponly=True, samesite="lax"
-    )
+    answer.delete_cookie(portal.session_cookie, path="/", secure=portal.is_behind_tls, httponly=True, samesite="lax")
     return answer
 
 

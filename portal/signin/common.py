@@ -1,4 +1,4 @@
-"""What all ways to sign in end in: a session, its cookie, an entry of the audit log; or a page that says it didn't work.
+"""What all ways to sign in end in: a session with its cookie and an entry of the audit log, or a page that says no.
 
 Everything here touches the database: routes that call it run in a thread.
 """

@@ -34,7 +34,8 @@ class Oidc:
     path = PATH
 
     def __init__(self, policy: SignIn, settings: Settings) -> None:
-        assert policy.oidc is not None and policy.base_url is not None  # noqa: S101 - policy was checked
+        if policy.oidc is None or policy.base_url is None:
+            raise ValueError("policy names no provider")
         self.policy = policy.oidc
         self.label = policy.oidc.label
         self._out = f"{policy.base_url}/sign-in/out"
@@ -135,7 +136,7 @@ def _answered(way: Oidc, portal: Portal, state: str, asked: dict[str, str]) -> t
 
 
 @router.post(f"{PATH}/back-channel")
-def back_channel(request: Request, form: FormData = Depends(read_form)) -> Response:  # noqa: B008 - FastAPI's way
+def back_channel(request: Request, form: FormData = Depends(read_form)) -> Response:
     """The provider says that sessions are over."""
     check_attempts(request)
     portal: Portal = request.app.state.portal

@@ -36,7 +36,8 @@ class Saml:
     path = PATH
 
     def __init__(self, policy: SignIn, settings: Settings) -> None:
-        assert policy.saml is not None  # noqa: S101 - policy was checked
+        if policy.saml is None:
+            raise ValueError("policy names no provider")
         self.policy = policy.saml
         self.label = policy.saml.label
         self.messages = Messages(policy, settings)
@@ -92,7 +93,7 @@ def begin(request: Request) -> Response:
 
 
 @router.post(f"{PATH}/answer")
-def answered(request: Request, form: FormData = Depends(read_form)) -> Response:  # noqa: B008 - FastAPI's way
+def answered(request: Request, form: FormData = Depends(read_form)) -> Response:
     """The provider's answer."""
     check_attempts(request)
     portal: Portal = request.app.state.portal

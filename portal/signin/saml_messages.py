@@ -66,7 +66,8 @@ class Messages:
     """The messages between the portal and one provider; safe for many threads."""
 
     def __init__(self, policy: SignIn, settings: Settings) -> None:
-        assert policy.saml is not None and policy.base_url is not None  # noqa: S101 - policy was checked
+        if policy.saml is None or policy.base_url is None:
+            raise ValueError("policy names no provider")
         self._base = policy.base_url
         self._skew = policy.clock_skew_seconds
         self._acs = f"{policy.base_url}{PATH}/answer"
