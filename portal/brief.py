@@ -71,12 +71,7 @@ class Brief:
     @property
     def profile(self) -> list[tuple[str, Decimal | None, Decimal]]:
         """Points of each dimension, and the most it could have; None where it isn't available."""
-        if self.health is None:
-            return []
-        most: dict[str, Decimal] = {}
-        for row in self["measures"]:
-            most[row["dimension"]] = most.get(row["dimension"], Decimal(0)) + row["max_points"]
-        return [(name, self.health[name], most[name]) for name in DIMENSIONS if name in most]
+        return [] if self.health is None else profile(self.health, self["measures"])
 
     @property
     def contracts(self) -> list[Row]:
@@ -95,6 +90,14 @@ class Brief:
     def baseline(self) -> list[tuple[str, Decimal | None, int]]:
         """The baseline score field by field: name, value, points of risk."""
         return baseline(self.health) if self.health else []
+
+
+def profile(health: Row, measures: Sequence[Row]) -> list[tuple[str, Decimal | None, Decimal]]:
+    """Dimensions with points and the most they could have, of a row of account_health and its measures."""
+    most: dict[str, Decimal] = {}
+    for row in measures:
+        most[row["dimension"]] = most.get(row["dimension"], Decimal(0)) + row["max_points"]
+    return [(name, health[name], most[name]) for name in DIMENSIONS if name in most]
 
 
 def baseline(health: Row) -> list[tuple[str, Decimal | None, int]]:

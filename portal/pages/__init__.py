@@ -1,14 +1,16 @@
 """The pages, a module each; every module has a `router`."""
 
-from portal.pages import account, actions, alerts, documents, policies, portfolio, session, targets
+from portal.pages import account, actions, alerts, documents, policies, portfolio, session, simulator, targets
 
 ROUTERS = (
     session.router,
     targets.router,
-    account.router,
     documents.router,
     actions.router,
     alerts.router,
     portfolio.router,
     policies.router,
+    simulator.router,
+    # Takes every address below /accounts that nobody before it took.
+    account.router,
 )
