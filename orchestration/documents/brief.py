@@ -111,7 +111,9 @@ def _cause(facts: Facts) -> Section | None:
     cause = next((row for row in facts.themes if row["is_root_cause"]), None)
     if cause is None:
         return None
-    return Section("Root cause", f"{capital(words(cause['theme']))}: {plain(cause['evidence'], 400)}.")
+    return Section(
+        "Root cause", f"{capital(words(cause['theme']))}: {findings.evidence(cause['evidence'], facts, 400)}."
+    )
 
 
 def _plan(facts: Facts, policies: Policies) -> Section:

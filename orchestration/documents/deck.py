@@ -131,7 +131,11 @@ def _dimensions(facts: Facts) -> Slide:
             f"{capital(findings.label_of(row))}: {findings.value_of(row)}, {findings.points_of(row)} points"
             for row in worst
         )
-        or ("No measure that is known loses a point",),
+        or (
+            "No measure that is known loses a point"
+            if any(row["is_present"] for row in facts.measures)
+            else "None yet",
+        ),
         "What costs the most",
     )
     has_any = any(points is not None for _, points, _ in found)
@@ -186,7 +190,8 @@ def _support(facts: Facts) -> Slide:
 
 def _usage(facts: Facts) -> Slide:
     usage, engagement = facts.of_dimension("product_usage"), facts.of_dimension("engagement")
-    blocks = tuple(measure_table(rows) for rows in (usage, engagement) if rows)
+    nothing = Bullets(("No measure of use or engagement is told by the sources.",))
+    blocks: tuple[Block, ...] = tuple(measure_table(rows) for rows in (usage, engagement) if rows) or (nothing,)
     return Slide(findings.of_measures(usage, "product usage"), blocks, kicker="Usage and engagement")
 
 

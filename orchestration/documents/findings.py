@@ -6,6 +6,7 @@ counts days would change every day.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,8 @@ from orchestration.policy.measures import MEASURES
 
 # Less than this of a score is nothing that anybody would act on.
 _NOTHING_LOST = Decimal("0.05")
+_RENEWS = re.compile(r"\brenews in [\d,]+ days?\b")
+_SINCE = re.compile(r" in the [\d,]+ days to \d+ \w+ \d{4} against those before")
 # A score that moved less than this has stayed.
 _STAYED = Decimal(1)
 
@@ -60,7 +63,14 @@ def of_account(facts: Facts) -> str:
     if account["score"] is None:
         return f"{called} has no score: too little is known of it"
     sentence = f"{called} scores {number(account['score'])} of 100 and is {account['final_status']}"
-    return sentence if account["root_cause"] is None else f"{sentence}, mainly for {words(account['root_cause'])}"
+    if account["root_cause"] is None:
+        return sentence
+    cause = words(account["root_cause"])
+    return (
+        f"{sentence}; {cause} is to be watched"
+        if account["final_status"] == "GREEN"
+        else f"{sentence}, mainly for {cause}"
+    )
 
 
 def of_target(target: Row | None, facts: Facts, currency: str) -> str:
@@ -132,15 +142,25 @@ def of_risks(facts: Facts) -> str:
     return f"{first} is the main risk" + (f", with {counted(rest, 'other')} beside it" if rest else "")
 
 
+def evidence(text: object, facts: Facts, longest: int) -> str:
+    """Evidence without words that count from today, which would change a deck every day and say nothing new."""
+    renewal = facts.account["renewal_date"]
+    said = _SINCE.sub("", plain(text, 4 * longest))
+    return plain(_RENEWS.sub(f"renews on {day(renewal)}", said) if renewal else said, longest)
+
+
 def risk_rows(facts: Facts) -> list[tuple[str, str, str]]:
     """(risk, how grave, evidence): causes first, then what adds to the chance of leaving."""
-    rows = [(capital(words(row["theme"])), words(row["severity"]), plain(row["evidence"], 260)) for row in facts.themes]
+    rows = [
+        (capital(words(row["theme"])), words(row["severity"]), evidence(row["evidence"], facts, 260))
+        for row in facts.themes
+    ]
     churn = facts.churn or {}
     rows += [
         (
             capital(words(factor)),
             f"+{number(churn[f'{factor}_addition'])} points",
-            plain(churn[f"{factor}_evidence"], 260),
+            evidence(churn[f"{factor}_evidence"], facts, 260),
         )
         for factor in FACTORS
         if churn.get(factor)
@@ -170,7 +190,7 @@ def of_recommendations(facts: Facts) -> str:
     best = next(iter(gains(facts)), None)
     if best is None:
         return "Nothing that is known would raise the score: hold what there is"
-    return f"Better {label_of(best)} would win the most: {number(best['next_band_gain'])} points of score"
+    return f"{capital(label_of(best))} has the most to win: {number(best['next_band_gain'])} points of score"
 
 
 def of_actions(facts: Facts) -> str:
