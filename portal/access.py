@@ -263,7 +263,7 @@ def _of_dimension(viewer: Viewer) -> str:
     return f"({' or '.join(found)})" if found else "false"
 
 
-def parameters_of(viewer: Viewer, text: str, **more: Any) -> dict[str, Any]:
+def parameters_of(viewer: Viewer, text: str, /, **more: Any) -> dict[str, Any]:
     """The values that a query asks for, the viewer's and others."""
     values = {
         "viewer_names": list(viewer.names),
@@ -285,18 +285,18 @@ class Reader:
     def manifest(self) -> Manifest:
         return self.edition.manifest
 
-    def rows(self, query: str, **parameters: Any) -> list[Row]:
+    def rows(self, query: str, /, **parameters: Any) -> list[Row]:
         """The rows of a query by column name. Tables are named in braces, values by `$name`."""
         text = self._text(query)
         values = parameters_of(self.viewer, text, **parameters)
         names, rows = self.edition.rows(text, values)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def row(self, query: str, **parameters: Any) -> Row | None:
+    def row(self, query: str, /, **parameters: Any) -> Row | None:
         """The first row of a query, or None."""
         return next(iter(self.rows(query, **parameters)), None)
 
-    def cursor(self, query: str, **parameters: Any) -> duckdb.DuckDBPyConnection:
+    def cursor(self, query: str, /, **parameters: Any) -> duckdb.DuckDBPyConnection:
         """A cursor of its own that has run the query: for answers that are sent piece by piece."""
         text = self._text(query)
         return self.edition.connection.cursor().execute(text, parameters_of(self.viewer, text, **parameters))
