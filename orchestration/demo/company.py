@@ -15,13 +15,14 @@ import duckdb
 
 from orchestration.demo import base, commerce, dirt, names, service
 from orchestration.demo.faults import FAULTS, USAGE_GAP_ACCOUNTS, Effect
+from orchestration.operations.sources import HYGIENE_ACCEPTANCES
 from orchestration.sources.streams import STREAMS
 
 DEFAULT_ACCOUNTS = 500
 DEFAULT_SEED = 20260630
 SUMMARY_FILE = "demo.json"
-# What a company's systems hold; what people and connectors do with actions begins with the first refresh.
-WRITTEN = tuple(name for name, stream in STREAMS.items() if not stream.from_ledger)
+# What a company's systems hold; what people and connectors do with actions and issues begins with the first refresh.
+WRITTEN = tuple(name for name, stream in STREAMS.items() if not stream.from_ledger and name != HYGIENE_ACCEPTANCES)
 
 _CLEAN = (
     base.EXAMPLES, base.COMPANY, dirt.SHARED_NAMES, commerce.CONTRACTS, commerce.ACCOUNTS, commerce.OPPORTUNITIES,

@@ -1,24 +1,19 @@
 """CSM calls: a status that a CSM sets for an account until a day, kept in `HOME/operations/csm_calls.csv`.
 
 The file only grows, a line a call, a withdrawal among them; extraction reads it as the source `operations` of the
-stream csm_calls. It is replaced whole under a lock: two commands at once lose nothing, nor does a kill at any instant.
+stream csm_calls.
 """
 
 from __future__ import annotations
 
-import csv
-import fcntl
-import io
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from orchestration.operations import lines
 from orchestration.operations.accounts import Account
-from orchestration.publishing import durable
 from orchestration.sources.streams import STREAMS
 
 STREAM = "csm_calls"
@@ -26,8 +21,6 @@ FILE = f"{STREAM}.csv"
 # As the stream says them; people write them as they are published.
 STATUSES = tuple(status.upper() for status in STREAMS[STREAM].column("status").values)
 WITHDRAWN = "WITHDRAWN"
-
-_LOCK = f".{STREAM}.lock"
 
 
 class CallError(ValueError):
@@ -46,9 +39,6 @@ class Call:
     called_by: str
     called_at: str
     expires_on: str
-
-
-HEADER = tuple(field.name for field in fields(Call))
 
 
 def new_call(account: Account, status: str, reason: str, by: str, until: date, now: datetime) -> Call:
@@ -108,40 +98,15 @@ def call_day(call: Call, zone: str) -> date:
 
 def read_calls(folder: Path) -> list[Call]:
     """Every call made in this home, oldest first; raises CallError where the file isn't as it was written."""
-    path = folder / FILE
-    if not path.exists():
-        return []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *lines = list(csv.reader(file))
-        if tuple(header) != HEADER:
-            raise ValueError(f"its first line is {','.join(header)}")
-        return [Call(*line) for line in lines]
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise CallError(f"{path} isn't as it was written ({error}); restore it, or move it away") from None
+        return lines.read(folder / FILE, Call)
+    except lines.LineError as error:
+        raise CallError(str(error)) from None
 
 
 def add_call(folder: Path, call: Call) -> Path:
     """Add one call to the file; it is there for good when this returns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        calls = [*read_calls(folder), call]
-        durable.sweep(folder)
-        durable.replace_text(folder / FILE, _text(calls))
-    return folder / FILE
-
-
-def _text(calls: list[Call]) -> str:
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(astuple(call) for call in calls)
-    return lines.getvalue()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    # Waiting is for milliseconds; the kernel lets go of the lock of a process that dies.
-    with (folder / _LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    try:
+        return lines.add(folder / FILE, call)
+    except lines.LineError as error:
+        raise CallError(str(error)) from None

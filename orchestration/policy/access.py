@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, setting
+from orchestration.policy.base import Name, PolicyFile, PolicyModel, Text, WindowDays, setting
 from orchestration.policy.problems import Finding, repeated
 from orchestration.policy.sign_in import SignIn
 
@@ -67,6 +67,13 @@ class Rows(PolicyModel):
     admin: Cut = setting("Which accounts an administrator sees.", "own, area, all or none")
 
 
+class Hygiene(PolicyModel):
+    """Accepting what is wrong in the sources."""
+
+    accepted_by: Roles = setting("Who may accept an issue until a date, and take that back.", "roles")
+    accepted_most_days: WindowDays = setting("An issue is accepted so long at most.", "days")
+
+
 class Access(PolicyFile):
     """People, roles, what roles see and what they may do."""
 
@@ -86,6 +93,7 @@ class Access(PolicyFile):
     promotions: Promotions = setting("Who may ask for an action.", "settings")
     snooze: Roles = setting("Who may put an action off until a date.", "roles")
     alerts: Roles = setting("Who may acknowledge an alert and note what was done about it.", "roles")
+    hygiene: Hygiene = setting("Who may accept an issue, and for how long.", "settings")
 
     def lint(self) -> Iterator[Finding]:
         yield from self.sign_in.lint()
@@ -99,6 +107,7 @@ class Access(PolicyFile):
             **{("promotions", name): roles for name, roles in self.promotions},
             ("snooze",): self.snooze,
             ("alerts",): self.alerts,
+            ("hygiene", "accepted_by"): self.hygiene.accepted_by,
         }
         for path, roles in lists.items():
             yield from repeated(path, roles)

@@ -86,7 +86,7 @@ class Stream:
 
     @property
     def refers_to_account(self) -> bool:
-        """Whether rows name an account that has to be matched (all but accounts itself and fx_rates)."""
+        """Whether rows name an account that has to be matched (not accounts itself, and what is about no account)."""
         return self.name != "accounts" and any(column.name == "account_id" for column in self.columns)
 
     def column(self, name: str) -> Column:
@@ -367,6 +367,20 @@ _STREAMS = (
         ),
         key=("call_id",),
         event_column="called_at",
+    ),
+    Stream(
+        "hygiene_acceptances",
+        (
+            _required("acceptance_id", Kind.ID),
+            _required("issue_id", Kind.ID),
+            _required("status", Kind.ENUM, values=("accepted", "withdrawn")),
+            _required("reason", Kind.TEXT),
+            _required("accepted_by", Kind.TEXT),
+            _required("accepted_at", Kind.TIMESTAMP),
+            _required("accepted_until", Kind.DATE),
+        ),
+        key=("acceptance_id",),
+        event_column="accepted_at",
     ),
     Stream(
         "action_log",

@@ -7,7 +7,7 @@ again and finds the contract's issue anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,18 @@ COUNTS = {
 }
 
 
-def run(work: Path, as_of: date, failures: list[Row], earlier: list[Row], *models: str, tickets: bool) -> Run:
+def run(
+    work: Path,
+    as_of: date,
+    failures: list[Row],
+    earlier: list[Row],
+    *models: str,
+    tickets: bool,
+    accepted: tuple[Row, ...] = (),
+) -> Run:
     world = World(
         as_of,
-        streams(with_tickets=tickets),
+        streams(with_tickets=tickets) | ({"hygiene_acceptances": list(accepted)} if accepted else {}),
         row_failures=failures,
         rules=RULES,
         account_matches=MATCHES,
@@ -355,3 +363,77 @@ def test_freshness_says_how_old_a_stream_is_and_what_went_wrong(first: Run) -> N
     assert freshness["tickets"]["is_omitted"]
     assert freshness["tickets"]["problem"] == "tickets.csv: no column ticket_id"
     assert not freshness["opportunities"]["is_present"]
+
+
+# -- acceptances -----------------------------------------------------------------------------------------------------
+
+
+REASON, BY = "The partner has no such file", "Rae Vops"
+
+
+def acceptance(issue_id: str, on: date, until: date, status: str = "accepted", **more: Any) -> Row:
+    return {
+        "acceptance_id": f"{issue_id} {on} {status}",
+        "issue_id": issue_id,
+        "status": status,
+        "reason": REASON,
+        "accepted_by": BY,
+        "accepted_at": datetime(on.year, on.month, on.day, 9),
+        "accepted_until": until,
+    } | more
+
+
+STANDING = ("status", "accepted_until", "accepted_reason", "accepted_by", "cleared_on")
+OPEN, CLEARED_THIRD = ("open", None, None, None, None), ("cleared", None, None, None, THIRD)
+
+
+@pytest.mark.parametrize(
+    ("acceptances", "rule", "expected"),
+    [
+        # Until a day, that day included; then it is open again.
+        ([(FIRST, THIRD)], "account_known", ("accepted", THIRD, REASON, BY, None)),
+        ([(FIRST, THIRD - timedelta(days=1))], "account_known", OPEN),
+        # Made on as_of it holds, made after it doesn't.
+        ([(THIRD, date(2026, 9, 1))], "account_known", ("accepted", date(2026, 9, 1), REASON, BY, None)),
+        ([(THIRD + timedelta(days=1), date(2026, 9, 1))], "account_known", OPEN),
+        # The last one counts, also when it has ended or took the one before it back.
+        ([(FIRST, date(2026, 9, 1)), (SECOND, SECOND)], "account_known", OPEN),
+        ([(FIRST, date(2026, 9, 1)), (SECOND, SECOND, "withdrawn")], "account_known", OPEN),
+        ([(SECOND, SECOND, "withdrawn"), (THIRD, THIRD)], "account_known", ("accepted", THIRD, REASON, BY, None)),
+        # What no longer fails has cleared, whatever was accepted.
+        ([(FIRST, date(2026, 9, 1))], "check_has_attachment", CLEARED_THIRD),
+    ],
+)
+def test_an_accepted_issue_is_so_until_its_day(
+    second: Run, tmp_path: Path, acceptances: list[tuple], rule: str, expected: tuple
+) -> None:
+    issue_id = second.issue(rule)["issue_id"]
+    accepted = tuple(acceptance(issue_id, *one) for one in acceptances)
+    found = [UNKNOWN_ACCOUNT, ENDS_BEFORE, *DUPLICATES]
+    made = run(tmp_path, THIRD, found, second.as_history(), *HYGIENE_ONLY, tickets=True, accepted=accepted)
+    assert tuple(made.issue(rule)[name] for name in STANDING) == expected
+    others = {row["status"] for row in made.table(HISTORY_OF) if row["issue_id"] != issue_id}
+    assert others <= {"open", "cleared"}
+    assert sum(row["accepted_issues"] for row in made.table("published.hygiene_scorecard")) == (
+        1 if expected[0] == "accepted" else 0
+    )
+
+
+def test_what_was_accepted_clears_or_opens_again(first: Run, tmp_path: Path) -> None:
+    """Accepted at the run before: without the acceptance it is open, while its stream isn't read too."""
+    keys = ("t1", "a1")
+
+    def issues(of: Run) -> list[Row]:
+        return [row for key in keys for row in of.table(HISTORY_OF) if row["record_key"] == key]
+
+    ids = [row["issue_id"] for row in issues(first)]
+    before = [row | {"status": "accepted"} if row["issue_id"] in ids else row for row in first.as_history()]
+    made = run(tmp_path, SECOND, [], before, *HYGIENE_ONLY, tickets=False)
+    # Tickets weren't read, activities were.
+    assert [tuple(row[name] for name in STANDING) for row in issues(made)] == [
+        OPEN,
+        ("cleared", None, None, None, SECOND),
+    ]
+    still = tuple(acceptance(one, FIRST, SECOND) for one in ids)
+    again = run(tmp_path / "again", SECOND, [], before, *HYGIENE_ONLY, tickets=False, accepted=still)
+    assert [row["status"] for row in issues(again)] == ["accepted", "cleared"]

@@ -81,6 +81,7 @@ def edge_world(folder: Path) -> World:
     world.support_organizations = list(_organizations())
     _faults(world)
     world.earlier["hygiene_issues"] = list(_earlier_issues())
+    streams["hygiene_acceptances"] = list(_acceptances())
     _add_customers(world, policies)
     return world
 
@@ -202,6 +203,21 @@ def _faults(world: World) -> None:
         of_activity | {"row": 1, "record_key": NAMES[3]},
         of_activity | {"row": activities, "effect": "blank_value", "column_name": "revenue"},
     ]
+
+
+def _acceptances() -> Iterator[Row]:
+    """Acceptances of earlier issues around the end of as_of in Auckland, some of them later taken back or made anew."""
+    end = datetime(2024, 2, 29, 11)
+    for n in range(24):
+        yield {
+            "acceptance_id": f"y{n}",
+            "issue_id": f"i{n % 16}",
+            "status": ("accepted", "accepted", "withdrawn")[n % 3],
+            "reason": NAMES[n % len(NAMES)],
+            "accepted_by": "Rae",
+            "accepted_at": end + timedelta(seconds=n % 5 - 3),
+            "accepted_until": LEAP_DAY + timedelta(days=n % 3 - 1),
+        }
 
 
 def _earlier_issues() -> list[Row]:

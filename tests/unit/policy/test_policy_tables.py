@@ -177,7 +177,7 @@ def test_shipped_values_are_the_specified_ones() -> None:
     assert ages["tickets"] == ("daily", 2, "omit")
     assert ages["usage"] == ("weekly", 8, "omit")
     assert ages["fx_rates"] == ("daily", 7, "use_last_known")
-    ageless = {"csm_calls", "action_log", "alert_log"}
+    ageless = {"csm_calls", "hygiene_acceptances", "action_log", "alert_log"}
     assert {ages[stream] for stream in ageless} == {("daily", 36525, "use_last_known")}
     others = ages.keys() - {"tickets", "usage", "fx_rates"} - ageless
     assert {ages[stream] for stream in others} == {("daily", 2, "use_last_known")}

@@ -44,10 +44,13 @@ TABLES = {
     "hygiene_issues": f"""
         select {STAMP}, * from (values
             ('i1', 'geo_present', 'accounts', 'No GEO.', 'warning', 'open', 'a1', date '2026-06-01', date '2026-06-30',
-             null::date),
+             null::date, null::date, null, null),
             ('i2', 'geo_present', 'accounts', 'No GEO.', 'warning', 'cleared', 'a2', date '2026-06-01',
-             date '2026-06-29', date '2026-06-30')
-        ) t(issue_id, rule, stream, sentence, severity, status, account_id, first_seen, last_seen, cleared_on)""",
+             date '2026-06-29', date '2026-06-30', null, null, null),
+            ('i3', 'region_present', 'accounts', 'No region.', 'warning', 'accepted', 'a2', date '2026-06-01',
+             date '2026-06-30', null, date '2026-06-30', 'New country', 'Rae')
+        ) t(issue_id, rule, stream, sentence, severity, status, account_id, first_seen, last_seen, cleared_on,
+            accepted_until, accepted_reason, accepted_by)""",
     "hygiene_scorecard": f"""
         select {STAMP}, 'Olga' as owner_name, 'EMEA' as geo, 'geo_present' as rule, 1 as open_issues,
                1 as cleared_issues, 'same' as trend""",
@@ -120,6 +123,9 @@ FAULTS = [
     ("hygiene_issues", "update {t} set first_seen = date '2026-07-01' where issue_id = 'i1'", {"seen_in_order"}),
     ("hygiene_issues", "update {t} set cleared_on = null where issue_id = 'i2'", {"seen_in_order"}),
     ("hygiene_issues", "update {t} set sentence = null", {"sentence_present"}),
+    ("hygiene_issues", "update {t} set accepted_until = date '2026-06-29' where issue_id = 'i3'", {"acceptance_told"}),
+    ("hygiene_issues", "update {t} set accepted_reason = null where issue_id = 'i3'", {"acceptance_told"}),
+    ("hygiene_issues", "update {t} set status = 'open' where issue_id = 'i3'", {"acceptance_told"}),
     ("hygiene_issues", "update {t} set severity = 'grave'", {"severity_known"}),
     ("hygiene_scorecard", "update {t} set open_issues = 2", {"issues_reconcile"}),
     ("hygiene_scorecard", "update {t} set trend = 'up'", {"trend_known"}),

@@ -64,6 +64,11 @@ def call(number: object, **more) -> dict:
     return row | {"called_at": "2026-06-01 10:00:00", "expires_on": "2026-06-30"} | more
 
 
+def acceptance(number: object, **more) -> dict:
+    row = {"acceptance_id": f"Y{number}", "issue_id": "I1", "status": "accepted", "reason": "Known", "accepted_by": "R"}
+    return row | {"accepted_at": "2026-06-01 10:00:00", "accepted_until": "2026-06-30"} | more
+
+
 def transition(number: object, **more) -> dict:
     row = {"transition_id": f"N{number}", "action_id": "M1", "account_id": "A1", "action": "notify_owner"}
     return row | {"to_status": "done", "acted_by": "worker", "acted_at": "2026-06-01 10:00:00"} | more
@@ -297,6 +302,19 @@ def land_others(landing) -> None:
         ],
     )
     landing.land(
+        "hygiene_acceptances",
+        [
+            acceptance("noid", acceptance_id=None),
+            acceptance("noissue", issue_id=None),
+            acceptance("nostatus", status=None),
+            acceptance("noreason", reason=None),
+            acceptance("nobody", accepted_by=None),
+            acceptance("nowhen", accepted_at=None),
+            acceptance("noend", accepted_until=None),
+            acceptance("back", status="withdrawn"),
+        ],
+    )
+    landing.land(
         "action_log",
         [
             transition("noid", transition_id=None),
@@ -419,6 +437,13 @@ EXPECTED = {
     ("csm_calls", "expires_on_present"): ["Qnoend"],
     ("csm_calls", "expires_on_or_after_call"): ["Qbefore"],
     ("csm_calls", "expires_within_limit"): ["Qlong"],
+    ("hygiene_acceptances", "acceptance_id_present"): ["?"],
+    ("hygiene_acceptances", "issue_id_present"): ["Ynoissue"],
+    ("hygiene_acceptances", "status_present"): ["Ynostatus"],
+    ("hygiene_acceptances", "reason_present"): ["Ynoreason"],
+    ("hygiene_acceptances", "accepted_by_present"): ["Ynobody"],
+    ("hygiene_acceptances", "accepted_at_present"): ["Ynowhen"],
+    ("hygiene_acceptances", "accepted_until_present"): ["Ynoend"],
     ("action_log", "transition_id_present"): ["?"],
     ("action_log", "action_id_present"): ["Nnoaction_id"],
     ("action_log", "action_present"): ["Nnoaction"],

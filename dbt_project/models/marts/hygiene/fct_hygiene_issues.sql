@@ -15,12 +15,16 @@ streams as (
     select stream, is_present from {{ ref('stg_run__streams') }}
 ),
 
+accepted as (
+    select * from {{ ref('int_hygiene__acceptances') }}
+),
+
 found as (
     select
         current_issues.*,
         coalesce(earlier.first_seen, run.as_of_date) as first_seen,
         run.as_of_date as last_seen,
-        'open' as status,
+        'open' as standing,
         cast(null as date) as cleared_on
     from current_issues
     cross join run
@@ -49,10 +53,10 @@ gone as (
         earlier.first_seen,
         earlier.last_seen,
         case
-            when earlier.status = 'open' and coalesce(streams.is_present, false) then 'cleared' else earlier.status
-        end as status,
+            when earlier.status = 'cleared' or coalesce(streams.is_present, false) then 'cleared' else 'open'
+        end as standing,
         case
-            when earlier.status = 'open' and coalesce(streams.is_present, false) then run.as_of_date
+            when earlier.status <> 'cleared' and coalesce(streams.is_present, false) then run.as_of_date
             else earlier.cleared_on
         end as cleared_on
     from earlier
@@ -60,8 +64,37 @@ gone as (
     left join streams on earlier.stream = streams.stream
     left join current_issues on earlier.issue_id = current_issues.issue_id
     where current_issues.issue_id is null
+),
+
+both_kinds as (
+    select * from found
+    union all
+    select * from gone
 )
 
-select * from found
-union all
-select * from gone
+select
+    both_kinds.issue_id,
+    both_kinds.rule,
+    both_kinds.severity,
+    both_kinds.source,
+    both_kinds.stream,
+    both_kinds.record_key,
+    both_kinds.account_id,
+    both_kinds.column_name,
+    both_kinds.expected,
+    both_kinds.actual,
+    both_kinds.sentence,
+    both_kinds.suggestion,
+    both_kinds.mended_by_role,
+    both_kinds.owner_name,
+    both_kinds.geo,
+    both_kinds.occurrences,
+    both_kinds.first_seen,
+    both_kinds.last_seen,
+    case when accepted.issue_id is not null then 'accepted' else both_kinds.standing end as status,
+    both_kinds.cleared_on,
+    accepted.accepted_until,
+    accepted.reason as accepted_reason,
+    accepted.accepted_by
+from both_kinds
+left join accepted on both_kinds.issue_id = accepted.issue_id and both_kinds.standing = 'open'

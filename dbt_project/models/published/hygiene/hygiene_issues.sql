@@ -39,7 +39,10 @@ select
     issues.first_seen,
     issues.last_seen,
     issues.status,
-    issues.cleared_on
+    issues.cleared_on,
+    issues.accepted_until,
+    issues.accepted_reason,
+    issues.accepted_by
 from issues
 left join accounts on issues.account_id = accounts.account_id
 cross join run
