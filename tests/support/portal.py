@@ -74,18 +74,24 @@ def home(folder: Path, **policies: Mapping[str, Any]) -> Settings:
 
 
 @contextmanager
-def served(settings: Settings, **app: Any) -> Iterator[str]:
+def served(settings: Settings, port: int = 0, **app: Any) -> Iterator[str]:
     """Serve the portal of a home, with the development sign-in unless told otherwise; yields its address."""
     created = create_app(settings, **({"development_sign_in": True} | app))
-    with running(created) as base:
+    with running(created, port) as base:
         yield base
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on: for what has to know its address before it is there."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
 @contextmanager
-def running(app: Any) -> Iterator[str]:
-    """Run an app on a free port of loopback, as the portal's server runs it; yields its address."""
+def running(app: Any, port: int = 0) -> Iterator[str]:
+    """Run an app on a port of loopback, as the portal's server runs it; yields its address."""
     server = uvicorn.Server(server_config(app, "127.0.0.1", 0))
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+    with socket.create_server(("127.0.0.1", port), backlog=128) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         deadline = time.monotonic() + 30
