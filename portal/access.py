@@ -321,6 +321,12 @@ class Reader:
         found = self.edition.connection.cursor().execute(text, parameters_of(self.viewer, text)).fetchall()
         return frozenset(row[0] for row in found)
 
+    def sees_account(self, account_id: str) -> bool:
+        """As `sees`, also for a token that may not read the table of accounts."""
+        text = f"select 1 from ({visible_accounts(self.viewer)}) where account_id = $account_id"  # noqa: S608 - own names
+        values = parameters_of(self.viewer, text, account_id=account_id)
+        return bool(self.edition.rows(text, values)[1])
+
     def sees(self, account_id: str) -> bool:
         """Whether the viewer sees this account."""
         return (

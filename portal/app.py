@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
-from portal import exports, operations, pages
+from portal import api, exports, operations, pages
 from portal.access import UnreadableTableError
 from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
@@ -31,6 +31,7 @@ from portal.sessions import Sessions
 from portal.signin import development, ways
 from portal.signin.common import Way
 from portal.signin.pending import Pending
+from portal.tokens import Tokens
 from portal.web import STATIC, Portal, Refusal, SignInNeeded, absent, environment, refused, wants_page
 
 # Whoever calls is waiting: a ledger that others write to for longer is told as busy.
@@ -87,6 +88,7 @@ def create_app(
                 library=library,
                 store=store,
                 sessions=Sessions(store, policies.portal, key),
+                tokens=Tokens(store, policies.access, policies.portal),
                 rates=Rates(policies.portal.most_a_minute),
                 sign_in_rates=Rates(policies.portal.most_sign_ins_a_minute),
                 background=background,
@@ -115,21 +117,21 @@ def create_app(
         return app
     app.state.templates = environment(policies)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in (*pages.ROUTERS, exports.router):
+    for router in (*pages.ROUTERS, exports.router, api.router):
         app.include_router(router)
     for router in ways.routers(found):
         app.include_router(router)
     if development_sign_in:
         app.include_router(development.router)
     _answer_errors(app)
+    app.include_router(operations.router)
+    app.state.figures = operations.Figures()
+    app.add_middleware(operations.Watch, figures=app.state.figures)
     app.add_middleware(Shield, is_behind_tls=is_behind_tls, base_url=policies.access.sign_in.base_url)
     return app
 
 
 def _sign_ins(found: Mapping[str, Way], development_sign_in: bool) -> tuple[tuple[str, str], ...]:
-    app.include_router(operations.router)
-    app.state.figures = operations.Figures()
-    app.add_middleware(operations.Watch, figures=app.state.figures)
     given = tuple((way.path, way.label) for way in found.values())
     return (*given, (development.PATH, "Sign in for development")) if development_sign_in else given
 

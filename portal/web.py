@@ -17,7 +17,7 @@ from urllib.parse import quote
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from orchestration.actions.decide import Desk
 from orchestration.ledger.store import Store, utc_now
@@ -31,6 +31,7 @@ from portal.previews import Drafts
 from portal.publications import Edition, Library
 from portal.security import Rates, cookie_name, is_same_site
 from portal.sessions import Session, Sessions
+from portal.tokens import Tokens
 
 if TYPE_CHECKING:
     from portal.signin.common import Way
@@ -73,6 +74,7 @@ class Portal:
     library: Library
     store: Store
     sessions: Sessions
+    tokens: Tokens
     rates: Rates
     sign_in_rates: Rates
     # Where simulations run.
@@ -274,10 +276,18 @@ def wants_page(request: Request) -> bool:
 
 def refused(request: Request, refusal: Refusal) -> Response:
     """How a refusal is answered."""
+    if not wants_page(request):
+        return _problem(refusal)
     visit = getattr(request.state, "visit", None)
     answer = render(request, "refused.html.j2", refusal.status, visit=visit, refusal=refusal)
     answer.headers.update(refusal.headers)
     return answer
+
+
+def _problem(refusal: Refusal) -> Response:
+    """A refusal for a program (RFC 9457)."""
+    content = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": refusal.text}
+    return JSONResponse(content, refusal.status, refusal.headers, media_type="application/problem+json")
 
 
 def safe_path(text: str | None) -> str:

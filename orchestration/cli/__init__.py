@@ -14,7 +14,19 @@ import sys
 
 import typer
 
-from orchestration.cli import accounts, documents, hooks, ledger, policies, portal, privacy, runs, systems, write_back
+from orchestration.cli import (
+    accounts,
+    documents,
+    hooks,
+    ledger,
+    policies,
+    portal,
+    privacy,
+    runs,
+    systems,
+    tokens,
+    write_back,
+)
 
 app = typer.Typer(
     name="account-health",
@@ -30,6 +42,7 @@ app.add_typer(documents.app)
 app.add_typer(ledger.actions_app, name="actions")
 app.add_typer(ledger.alerts_app, name="alerts")
 app.add_typer(portal.app)
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(privacy.app)
 app.add_typer(write_back.app, name="write-back")
 app.add_typer(hooks.app, name="hooks")

@@ -1,6 +1,17 @@
 """The pages, a module each; every module has a `router`."""
 
-from portal.pages import account, actions, alerts, documents, policies, portfolio, session, simulator, targets
+from portal.pages import (
+    account,
+    actions,
+    alerts,
+    documents,
+    policies,
+    portfolio,
+    session,
+    simulator,
+    targets,
+    tokens,
+)
 
 ROUTERS = (
     session.router,
@@ -11,6 +22,7 @@ ROUTERS = (
     portfolio.router,
     policies.router,
     simulator.router,
+    tokens.router,
     # Takes every address below /accounts that nobody before it took.
     account.router,
 )
