@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     secrets: Path | None = Field(None, description="Folder with a file for each secret that policies name.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="How the portal logs: text, or json, one object a line.")
     webhook_on_failure: SecretStr | None = Field(None, description="Webhook that is told when a run fails.")
+    dagster_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="Address of the Dagster UI, for the link on the portal's status page.",
+    )
     first_as_of: date = Field(date(2015, 1, 1), description="First as-of date the Dagster UI offers as a partition.")
 
     @property

@@ -9,6 +9,7 @@ from portal.pages import (
     portfolio,
     session,
     simulator,
+    status,
     targets,
     tokens,
 )
@@ -22,6 +23,7 @@ ROUTERS = (
     portfolio.router,
     policies.router,
     simulator.router,
+    status.router,
     tokens.router,
     # Takes every address below /accounts that nobody before it took.
     account.router,
