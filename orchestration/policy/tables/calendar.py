@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -19,6 +20,14 @@ SCHEMAS: Schemas = MappingProxyType(
                 column("reporting_currency", pa.string(), "ISO 4217"),
             ]
         ),
+        "closed_periods": pa.schema(
+            [
+                column("industry_key", pa.string(), "industry in lower case"),
+                column("closed_from", pa.date32(), "first closed day"),
+                column("closed_until", pa.date32(), "last closed day"),
+                column("opens_on", pa.date32(), "first day after it"),
+            ]
+        ),
     }
 )
 
@@ -32,8 +41,20 @@ def _calendar(policies: Policies) -> Iterable[Row]:
     }
 
 
+def _closed_periods(policies: Policies) -> Iterable[Row]:
+    for industry, periods in policies.calendar.closed_periods().items():
+        for first, last in periods:
+            yield {
+                "industry_key": industry,
+                "closed_from": first,
+                "closed_until": last,
+                "opens_on": last + timedelta(days=1),
+            }
+
+
 ROWS: Mapping[str, Rows] = MappingProxyType(
     {
         "calendar": _calendar,
+        "closed_periods": _closed_periods,
     }
 )

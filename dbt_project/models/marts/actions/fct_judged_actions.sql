@@ -49,6 +49,10 @@ settings as (
     select * from {{ ref('stg_policy__action_settings') }}
 ),
 
+closed as (
+    select * from {{ ref('int_accounts__closed_periods') }}
+),
+
 run as (
     select
         as_of_date,
@@ -94,6 +98,7 @@ guarded as (
         causes.priority,
         causes.due_days,
         causes.due_date,
+        causes.reaches_customer,
         watched.level,
         modes.mode_by_level,
         modes.mode_by_matrix,
@@ -204,10 +209,23 @@ placed as (
             and moded.action = cooling.action
             and moded.subject_kind = cooling.subject_kind
             and moded.subject = cooling.subject
+),
+
+dated as (
+    select
+        *,
+        {{ text_key(['account_id', 'action', 'subject_kind', 'subject', 'episode_started_on']) }} as action_id,
+        greatest(coalesce(due_date, {{ add_days('episode_started_on', 'due_days') }}), episode_started_on) as due_before_closed_weeks
+    from placed
 )
 
+-- What reaches the customer, and every step of a renewal, waits for the end of closed weeks.
 select
-    *,
-    {{ text_key(['account_id', 'action', 'subject_kind', 'subject', 'episode_started_on']) }} as action_id,
-    greatest(coalesce(due_date, {{ add_days('episode_started_on', 'due_days') }}), episode_started_on) as due_on
-from placed
+    dated.*,
+    coalesce(closed.opens_on, dated.due_before_closed_weeks) as due_on
+from dated
+left join closed
+    on
+        dated.account_id = closed.account_id
+        and (dated.reaches_customer or (dated.subject_kind = 'plan' and dated.due_date is not null))
+        and dated.due_before_closed_weeks between closed.closed_from and closed.closed_until

@@ -21,6 +21,10 @@ run as (
     select as_of_date from {{ ref('stg_run__context') }}
 ),
 
+closed as (
+    select * from {{ ref('int_accounts__closed_periods') }}
+),
+
 -- An account without a score has no probability, but a renewal all the same.
 judged as (
     select
@@ -148,10 +152,46 @@ timeline as (
     cross join run
 ),
 
-rows_of_all as (
+steps_of_all as (
     select * from planned
     union all
     select * from timeline
+),
+
+-- What reaches the customer, and every step of a renewal, waits for the end of closed weeks.
+rows_of_all as (
+    select
+        steps_of_all.account_id,
+        steps_of_all.step,
+        steps_of_all.level,
+        steps_of_all.step_rank,
+        steps_of_all.phase,
+        steps_of_all.action,
+        steps_of_all.purpose,
+        steps_of_all.owner_role,
+        steps_of_all.joined_by,
+        steps_of_all.audience,
+        steps_of_all.reaches_customer,
+        steps_of_all.touches_price,
+        steps_of_all.planned_on,
+        case
+            when closed.opens_on is not null and steps_of_all.starts_on >= closed.closed_from then closed.opens_on
+            else steps_of_all.starts_on
+        end as starts_on,
+        coalesce(closed.opens_on, steps_of_all.due_on) as due_on,
+        steps_of_all.is_overdue,
+        steps_of_all.why
+        || coalesce(
+            ' Moved from ' || {{ date_words('steps_of_all.due_on') }} || ': the industry is closed until '
+            || {{ date_words('closed.closed_until') }} || '.',
+            ''
+        ) as why
+    from steps_of_all
+    left join closed
+        on
+            steps_of_all.account_id = closed.account_id
+            and (steps_of_all.reaches_customer or steps_of_all.level = 'renewal')
+            and steps_of_all.due_on between closed.closed_from and closed.closed_until
 )
 
 select
