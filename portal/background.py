@@ -25,7 +25,7 @@ log = logging.getLogger("portal.background")
 
 # A failed piece may be tried again after so long.
 _FAILED_SECONDS = 20
-_NICE = 10
+_NICE = 5
 _END_SECONDS = 5
 _BROKE = "It broke; the reason is in the portal's log. Try again in a moment."
 _CANCELLED = "It was cancelled."
