@@ -67,7 +67,7 @@ def line(
     def y(value: float) -> float:
         return height - (height - upper) * (min(max(value, bottom), top) - bottom) / (top - bottom)
 
-    parts = [*_bands(bands, y, left, right), *_rulings(ticks, y, left, right), *_days(first, last, x, height)]
+    parts = [*_bands(bands, y, left, right, known), *_rulings(ticks, y, left, right), *_days(first, last, x, height)]
     numbered = [one for one in enumerate(marks, 1) if first <= one[1][0] <= last]
     parts += [_mark(place, day, words, x(day), upper, height) for place, (day, words) in numbered]
     for run in _runs(given):
@@ -251,8 +251,9 @@ def _identity(*content: object) -> str:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round figures that span what is there."""
-    span = max(high - low, 1e-9)
-    rough = span / 4
+    if high <= low:
+        high = low + 1
+    rough = (high - low) / 4
     base = 10.0 ** math.floor(math.log10(rough))
     step = next(base * factor for factor in (1, 2, 2.5, 5, 10) if base * factor >= rough * 0.999)
     start = math.floor(low / step + 1e-9)
@@ -329,14 +330,22 @@ def _patterns(identity: str) -> Markup:
 
 
 def _bands(
-    bands: Sequence[tuple[Figure, Figure, str]], y: Callable[[float], float], left: float, right: float
+    bands: Sequence[tuple[Figure, Figure, str]],
+    y: Callable[[float], float],
+    left: float,
+    right: float,
+    known: Sequence[tuple[date, float]],
 ) -> list[Markup]:
+    """What figures mean, named at the end where the line keeps away from the name."""
     parts = []
+    early, late = y(known[0][1]), y(known[-1][1])
     for start, end, name in bands:
         at, until = y(float(start)), y(float(end))
         parts.append(_rect(left, until, right - left, at - until, f"band {_class(name)}"))
         if at - until > _LINE:
-            parts.append(_text(left + 4, until + 12, name, "label band-name"))
+            place, is_late = until + 12, abs(late - until - 8) > abs(early - until - 8)
+            look = "label band-name end" if is_late else "label band-name"
+            parts.append(_text(right - 4 if is_late else left + 4, place, name, look))
     return parts
 
 

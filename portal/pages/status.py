@@ -132,7 +132,8 @@ def _severities(visit: Visit) -> dict[str, int]:
 
 def _rules(visit: Visit) -> list[Row]:
     return visit.reader.rows(
-        "select severity, stream, rule, count(*) as n, min(first_seen) as first_seen, case when count(distinct expected) = 1 then min(expected) end as expected"
+        "select severity, stream, rule, count(*) as n, min(first_seen) as first_seen,"
+        " case when count(distinct expected) = 1 then min(expected) end as expected"
         " from {hygiene_issues} where status = 'open' group by 1, 2, 3"
         " order by severity = 'critical' desc, n desc, stream, rule limit $most",
         most=_RULES_SHOWN,
