@@ -18,6 +18,7 @@ from orchestration.cli import (
     accounts,
     documents,
     hooks,
+    hygiene,
     ledger,
     policies,
     portal,
@@ -41,6 +42,7 @@ app.add_typer(accounts.app)
 app.add_typer(documents.app)
 app.add_typer(ledger.actions_app, name="actions")
 app.add_typer(ledger.alerts_app, name="alerts")
+app.add_typer(hygiene.app, name="hygiene")
 app.add_typer(portal.app)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(privacy.app)
