@@ -39,7 +39,7 @@ from orchestration.loopback import is_loopback
 from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import Manifest, current_snapshot_id, read_snapshot
 from portal.access import viewer_of
-from portal.web import ALL, SESSION_COOKIE, Portal, Refusal, absent, refused
+from portal.web import Portal, Refusal, absent, refused
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -192,13 +192,14 @@ def _may_have_figures(request: Request, token: str | None) -> bool:
 def dagster(request: Request) -> Response:
     """What a session may do in the Dagster UI, for the proxy before it; nothing about it is counted as a visit."""
     portal: Portal = request.app.state.portal
-    session = portal.sessions.find(request.cookies.get(SESSION_COOKIE))
+    session = portal.sessions.find(request.cookies.get(portal.session_cookie))
     if session is None:
         return Response(status_code=401)
-    roles = viewer_of(portal.policies.access, session.identity).roles
-    if roles.isdisjoint(ALL):
+    viewer = viewer_of(portal.policies.access, session.identity)
+    if not viewer.sees_all:
+        # Pages of runs name accounts of everybody.
         return Response(status_code=403)
-    return Response(status_code=200, headers={"X-Dagster-Access": "read" if roles.isdisjoint(OPERATORS) else "full"})
+    return Response(status_code=200, headers={"X-Dagster-Access": "full" if viewer.may(*OPERATORS) else "read"})
 
 
 class Watch:

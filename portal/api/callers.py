@@ -8,7 +8,7 @@ from fastapi import Request
 
 from portal import audit
 from portal.access import viewer_of
-from portal.web import SESSION_COOKIE, Portal, Refusal, SignInNeeded, Visit, check_rate
+from portal.web import ALL, Portal, Refusal, SignInNeeded, Visit, check_rate
 
 _ASK_FOR_TOKEN = {"WWW-Authenticate": 'Bearer realm="account-health"'}
 
@@ -38,11 +38,14 @@ def _by_token(request: Request, portal: Portal, shown: str) -> Visit:
 
 
 def _by_session(request: Request, portal: Portal) -> Visit:
-    session = portal.sessions.find(request.cookies.get(SESSION_COOKIE))
+    session = portal.sessions.find(request.cookies.get(portal.session_cookie))
     if session is None:
         raise SignInNeeded
     viewer = viewer_of(portal.policies.access, session.identity)
     check_rate(portal.rates, viewer.person)
+    if not viewer.may(*ALL):
+        audit.record(portal.store, request, audit.Event.DENIED, viewer.person, request.url.path, detail="no role")
+        raise Refusal(403, "Not for you yet", "You are in no role yet; roles are given in policies/access.yaml.")
     return Visit(request, portal, viewer, session)
 
 
