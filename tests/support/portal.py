@@ -28,8 +28,13 @@ import httpx
 import uvicorn
 import yaml
 
+from orchestration.ledger.store import Store
+from orchestration.policy.load import load_policies
 from orchestration.settings import PROJECT_ROOT, Settings
+from portal.access import Identity
 from portal.app import create_app, server_config
+from portal.sessions import Sessions
+from portal.web import SESSION_COOKIE
 
 AS_OF = date(2026, 6, 30)
 NOW = datetime(2026, 7, 1, 6, 0)
@@ -138,6 +143,15 @@ def signed_in(
     return client
 
 
+def entered(base: str, settings: Settings, identity: Identity) -> Person:
+    """Somebody with a session as a provider would have told of them: also of no group that policy knows."""
+    policy = load_policies(settings.policies).portal
+    key = (settings.home_path / "portal.key").read_text(encoding="ascii")
+    with Store.open(settings) as store:
+        cookie = Sessions(store, policy, key).begin(identity)
+    return Person(base_url=base, follow_redirects=True, timeout=30, cookies={SESSION_COOKIE: cookie})
+
+
 def published(settings: Settings, query: str, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a query over the published tables, read from the files themselves; values by `$name`."""
     current = (settings.published_path / "CURRENT").read_text(encoding="utf-8").strip()
@@ -184,7 +198,6 @@ def _made() -> Path:
 def _make(folder: Path) -> None:
     from orchestration.actions.sync import take_in
     from orchestration.dbt import ensure_manifest, published_descriptions, published_keys
-    from orchestration.ledger.store import Store
     from orchestration.publishing.reader import Publication
     from orchestration.publishing.snapshot import publish_snapshot
     from orchestration.refresh.histories import PublishedHistories, keep
