@@ -68,7 +68,7 @@ def pptx(deck: Deck) -> bytes:
     properties.author = properties.last_modified_by = "account-health"
     properties.created = properties.modified = datetime.combine(deck.as_of, time())
     properties.identifier = deck.fingerprint
-    properties.revision = 1
+    properties.revision, properties.comments = 1, ""
     made = io.BytesIO()
     presentation.save(made)
     return without_clock(made.getvalue(), deck.as_of)
