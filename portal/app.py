@@ -99,6 +99,7 @@ def create_app(
                 sign_ins=_sign_ins(found, development_sign_in),
                 is_behind_tls=is_behind_tls,
             )
+            library.begin()
         try:
             yield
         finally:

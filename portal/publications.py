@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,15 @@ class Library:
         self._refused: str | None = None
         # Why the newest publication isn't the one that is shown; None while it is.
         self.problem: str | None = None
+
+    def begin(self) -> None:
+        """Open the newest edition beside whoever starts, so that the first request waits less."""
+        threading.Thread(target=self._open_first, name="publication", daemon=True).start()
+
+    def _open_first(self) -> None:
+        # Whoever asks is told what is wrong.
+        with suppress(PublishingError, OSError, duckdb.Error):
+            self._keep_up()
 
     @contextmanager
     def current(self) -> Iterator[Edition]:
