@@ -265,8 +265,8 @@ def predictions(visit: Visit = Depends(_may)) -> Response:
         horizon=horizon,
         points=_said_and_happened(of_horizon, "churn_probability"),
         quality=[row for row in of_horizon if row["section"] in ("auc", "brier")],
-        deciles=[row for row in of_horizon if row["section"] == "deciles" and row["measure"] in ("churn_rate", "lift")],
-        statuses=[row for row in of_horizon if row["section"] == "status"],
+        deciles=_by_item(of_horizon, "deciles"),
+        statuses=_by_item(of_horizon, "status"),
         warnings=[row for row in rows if row["section"] == "warning"],
         suggestions=visit.reader.rows("select * from {calibration} order by kind, parameter_order"),
         whole=_who_sees_all(visit),
@@ -285,6 +285,14 @@ def _said_and_happened(rows: Sequence[Row], predictor: str) -> list[tuple[Any, A
         and band["said"]["figure"] is not None
         and band["happened"]["figure"] is not None
     ]
+
+
+def _by_item(rows: Sequence[Row], section: str) -> list[dict[str, Any]]:
+    """The items of a section in their order, each with its rows by measure."""
+    items: dict[str, dict[str, Row]] = {}
+    for row in sorted((row for row in rows if row["section"] == section), key=lambda row: row["item_order"]):
+        items.setdefault(row["item"], {})[row["measure"]] = row
+    return [{"item": item, "measures": measures} for item, measures in items.items()]
 
 
 REPORTS = ("weekly_review", "monthly_report", "playbook_review")
