@@ -44,10 +44,12 @@ class Traces:
 
     def is_in(self, text: str) -> bool:
         """Whether a text names the account."""
-        return any(match["own"] for match in self._closely.finditer(text))
+        return self._may_be_in(text) and any(match["own"] for match in self._closely.finditer(text))
 
     def cleaned(self, text: str) -> str:
         """The text without its ids and names."""
+        if not self._may_be_in(text):
+            return text
         return self._closely.sub(lambda match: FORGOTTEN if match["own"] else match[0], text)
 
     def cell(self, text: str) -> str | None:
@@ -69,6 +71,15 @@ class Traces:
     def is_of(self, value: Any) -> bool:
         """Whether a mapping is one of the account: a row of it."""
         return isinstance(value, Mapping) and value.get("account_id") in self.ids
+
+    def _may_be_in(self, text: str) -> bool:
+        """A quick look: whole files are searched."""
+        folded = text.lower()
+        return any(form in folded for form in self._lowered)
+
+    @cached_property
+    def _lowered(self) -> tuple[str, ...]:
+        return tuple({form.lower() for form in _forms(self.texts)})
 
     @cached_property
     def _closely(self) -> re.Pattern[str]:

@@ -252,7 +252,7 @@ def serve(company: Company) -> Iterator[Simulator]:
     """Run both systems; their address is the simulator's `url`, its certificate's issuer in `ca_file`."""
     simulator, folder = Simulator(company), Path(tempfile.mkdtemp(prefix="account-health-simulator-"))
     try:
-        simulator.ca_file, pair = _make_certificates(folder)
+        simulator.ca_file, pair = make_certificates(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair)
         server = _Server(context, simulator)
@@ -268,7 +268,7 @@ def serve(company: Company) -> Iterator[Simulator]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_certificates(folder: Path) -> tuple[Path, Path]:
+def make_certificates(folder: Path) -> tuple[Path, Path]:
     """An authority, and a server's certificate and key of loopback; their files."""
     issuer_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = _certificate("Simulated authority", "Simulated authority", issuer_key.public_key(), issuer_key, ca=True)
