@@ -217,10 +217,11 @@ def visible_accounts(viewer: Viewer) -> str:
     return f"select account_id from {_ACCOUNTS} where {condition}"  # noqa: S608 - names of our own
 
 
-def condition(viewer: Viewer, table: str, columns: Sequence[str]) -> str:
+def condition(viewer: Viewer, table: str, columns: Sequence[str], accounts: str | None = None) -> str:
     """The viewer's condition on the rows of a table, in SQL; raises UnreadableTableError.
 
-    `columns`: those that the table has.
+    `columns`: those that the table has; `accounts`: a query for the ids of the accounts the viewer sees, where there is
+    a faster one than `visible_accounts`.
     """
     cut = CUTS.get(table)
     if cut is None or (viewer.tables is not None and table not in viewer.tables):
@@ -229,7 +230,7 @@ def condition(viewer: Viewer, table: str, columns: Sequence[str]) -> str:
         return "true"
     if cut is Cut.COMPANY or not viewer.sees:
         return "false"
-    account = f"account_id in ({visible_accounts(viewer)})"
+    account = f"account_id in ({accounts or visible_accounts(viewer)})"
     if cut is Cut.ACCOUNT:
         return account
     if cut is Cut.OWNER:
@@ -339,7 +340,17 @@ class Reader:
 
     def _cut(self, table: str) -> str:
         columns = self.columns(table)
-        return f"(from published.{identifier(table)} where {condition(self.viewer, table, columns)})"
+        cut = condition(self.viewer, table, columns, self._accounts)
+        return f"(from published.{identifier(table)} where {cut})"
+
+    @cached_property
+    def _accounts(self) -> str | None:
+        """What the viewer sees, found once a publication: looking for it takes longer than most queries."""
+        viewer = self.viewer
+        if viewer.sees_all or not viewer.sees:
+            return None
+        text = visible_accounts(viewer)
+        return f"from {self.edition.table_of(text, parameters_of(viewer, text))}"
 
 
 def _lower(values: Sequence[str]) -> tuple[str, ...]:

@@ -51,6 +51,8 @@ class Edition:
         self.sheets = sheets
         self._hold = hold
         self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of)
+        self._tables: dict[Any, str] = {}
+        self._making = threading.Lock()
         self._lock = threading.Lock()
         self._holders = 1
 
@@ -58,6 +60,17 @@ class Edition:
         """The column names and rows of a query; the same question gets the same answer, since nothing here changes."""
         key = (text, tuple((name, _frozen(value)) for name, value in sorted(values.items())))
         return self._answers.get(key, lambda: self._ask(text, values))
+
+    def table_of(self, text: str, values: Mapping[str, Any]) -> str:
+        """A table with the rows of a query, made once."""
+        key = (text, *((name, _frozen(value)) for name, value in sorted(values.items())))
+        if key not in self._tables:
+            with self._making:
+                if key not in self._tables:
+                    name = f"main.kept_{len(self._tables)}"
+                    self.connection.cursor().execute(f"create table {name} as {text}", dict(values))
+                    self._tables[key] = name
+        return self._tables[key]
 
     def _ask(self, text: str, values: Mapping[str, Any]) -> _Rows:
         cursor = self.connection.cursor().execute(text, dict(values))
