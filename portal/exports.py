@@ -25,6 +25,7 @@ from starlette.responses import Response, StreamingResponse
 from orchestration.publishing.sql import identifier
 from portal import audit
 from portal.listing import Listing, Question, all_rows
+from portal.pages.hygiene import ISSUES, SCORECARD
 from portal.pages.targets import CANDIDATES
 from portal.web import ALL, Allowed, Refusal, Visit, absent
 
@@ -59,6 +60,8 @@ class Export:
 # By the name in the address. The columns are those of the table as it is published.
 LISTINGS: Mapping[str, Export] = {
     "targets": Export(CANDIDATES),
+    "hygiene": Export(ISSUES),
+    "hygiene_scorecard": Export(SCORECARD),
 }
 
 

@@ -31,12 +31,10 @@ from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
 router = APIRouter()
 PATH = "/hygiene"
-MINE, OTHERS = "me", "others"
 
 ISSUES = Listing(
     source=(
         "(select *, coalesce(mended_by, mended_by_role) as mender,"
-        " case when list_contains($viewer_names, lower(trim(mended_by))) then 'me' else 'others' end as whose,"
         " case severity when 'critical' then 1 when 'warning' then 2 else 3 end as grade"
         " from {hygiene_issues})"
     ),
@@ -52,7 +50,7 @@ ISSUES = Listing(
     ),
     filters=(
         Filter("status", "Status", "status"),
-        Filter("whose", "Mended by", "whose"),
+        Filter("mender", "To be mended by", "mender"),
         Filter("account", "Account", "account_id"),
         Filter("rule", "Rule", "rule"),
         Filter("severity", "Severity", "severity"),
@@ -105,20 +103,22 @@ def issues(visit: Visit = Depends(Allowed())) -> Response:
     """Issues as a table: those that are open and the viewer can mend, where nothing else is asked for."""
     _must_know_acceptances(visit)
     question = ISSUES.ask(visit.request.query_params)
-    own = visit.reader.row(
-        f"select count(*) as n from {ISSUES.relation} where status = 'open' and whose = $whose",  # noqa: S608
-        whose=MINE,
+    own = visit.reader.rows(
+        f"select mended_by, count(*) as n from {ISSUES.relation}"  # noqa: S608 - a declared listing
+        " where status = 'open' and list_contains($viewer_names, lower(trim(mended_by))) group by 1 order by 1"
     )
-    mine = own["n"] if own else 0
-    question = _by_default(question, "status", "open")
-    if mine:
-        question = _by_default(question, "whose", MINE)
+    mine = tuple(row["mended_by"] for row in own)
+    if mine and not question.is_narrowed:
+        question = _chosen(question, "mender", mine)
+    if "status" not in question.chosen:
+        question = _chosen(question, "status", ("open",))
     found = answer(visit.reader, question, visit.policies.portal.rows_a_page)
     made = _made(visit)
     return visit.page(
         "hygiene.html.j2",
         found=found,
         mine=mine,
+        mine_count=sum(row["n"] for row in own),
         shown={row["issue_id"]: _shown(visit, row, made) for row in found.rows},
         days=_days(visit),
         may=_may(visit),
@@ -182,9 +182,8 @@ def _must_know_acceptances(visit: Visit) -> None:
         raise UnreadableTableError("hygiene_issues.accepted_until")
 
 
-def _by_default(question: Question, name: str, value: str) -> Question:
-    chosen = question.chosen
-    return question if name in chosen else replace(question, chosen={**chosen, name: (value,)})
+def _chosen(question: Question, name: str, values: tuple[str, ...]) -> Question:
+    return replace(question, chosen={**question.chosen, name: values})
 
 
 def _one(visit: Visit, issue_id: str) -> Row:
