@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from orchestration.policy.load import check, known_files, load_policies
+from orchestration.policy.load import known_files, load_policies, read
 from orchestration.policy.models import POLICY_FILES
 from orchestration.policy.problems import PolicyError, Problem, Severity
 from orchestration.policy.tables.actions import RULES_VARIABLE, rules_text
@@ -107,14 +107,14 @@ def draft_of(folder: Path, file: str, content: bytes) -> Draft:
     """The edited file, checked together with the others; raises PolicyError where those in force can't be read."""
     before = source_text(folder, file)
     with edited(folder, file, content) as other:
-        problems = check(other)
+        policies, problems = read(other)
         try:
             after: str | None = content.decode("utf-8")
         except UnicodeDecodeError:
             after = None
         draft = Draft(file, before, after, problems)
-        if not draft.errors:
-            draft.values = changed_values(load_policies(folder), load_policies(other))
+        if policies is not None and not draft.errors:
+            draft.values = changed_values(load_policies(folder), policies)
     return draft
 
 

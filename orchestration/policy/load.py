@@ -28,7 +28,7 @@ def known_files() -> tuple[str, ...]:
 
 def load_policies(directory: Path) -> Policies:
     """The policies of a folder; raises `PolicyError` with every problem when any of them can't be used."""
-    policies, problems = _read(Path(directory))
+    policies, problems = read(Path(directory))
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if policies is None or errors:
         raise PolicyError(errors)
@@ -37,10 +37,11 @@ def load_policies(directory: Path) -> Policies:
 
 def check(directory: Path) -> list[Problem]:
     """Everything wrong with a folder, errors and warnings, in the order of files and lines."""
-    return _read(Path(directory))[1]
+    return read(Path(directory))[1]
 
 
-def _read(directory: Path) -> tuple[Policies | None, list[Problem]]:
+def read(directory: Path) -> tuple[Policies | None, list[Problem]]:
+    """The policies of a folder, None where an error is among the problems; and everything wrong with it, in order."""
     if not directory.is_dir():
         expected = f"a folder with {', '.join(known_files())}"
         return None, [Problem(str(directory), None, "", "no such folder", expected)]
