@@ -75,7 +75,8 @@ async def _turn(visit: Visit) -> AsyncIterator[None]:
     if turns is None:
         turns = state.document_turns = asyncio.Semaphore(policy.made_at_once)
     try:
-        await asyncio.wait_for(turns.acquire(), policy.wait_seconds)
+        # A free turn is taken at once, however short the wait may be.
+        await (asyncio.wait_for(turns.acquire(), policy.wait_seconds) if turns.locked() else turns.acquire())
     except TimeoutError:
         raise Refusal(
             503,
