@@ -1,2 +1,23 @@
 // Small comforts; every page works without them.
 document.documentElement.classList.add("scripted");
+
+// What a filter asked for last isn't asked for again: Enter is a change and a submission, and the end of typing comes
+// after both. A table that is exchanged for the same one would lose the place of the keyboard.
+let asked = null;
+document.addEventListener("htmx:confirm", event => {
+  if (!event.target.matches("form.filters")) return;
+  const wish = new URLSearchParams(new FormData(event.target)).toString();
+  if (wish === asked) event.preventDefault();
+  asked = wish;
+});
+document.addEventListener("htmx:afterRequest", event => {
+  if (!event.detail.successful) asked = null;
+});
+addEventListener("popstate", () => { asked = null; });
+
+// What isn't filtered by doesn't stand in the address.
+document.addEventListener("htmx:configRequest", event => {
+  if (!event.target.matches("form.filters")) return;
+  const { formData } = event.detail;
+  for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+});
