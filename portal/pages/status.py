@@ -21,6 +21,7 @@ from portal.web import Allowed, Refusal, Visit
 router = APIRouter()
 _RUNS_SHOWN = 15
 _RULES_SHOWN = 20
+_OPERATORS = ("revops", "admin")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def status(visit: Visit = Depends(Allowed())) -> Response:
     """Everything about the publication and what it is made from; for operators, connections and the ledger too."""
     is_published = _is_published(visit)
     streams = _streams(visit) if is_published else []
-    operates = visit.viewer.may("revops", "admin")
+    operates = visit.viewer.may(*_OPERATORS)
     settings = visit.portal.settings
     return visit.page(
         "status.html.j2",
@@ -101,7 +102,9 @@ def _stream_state(row: Row) -> tuple[str, str]:
 def _state(visit: Visit, streams: Sequence[Row]) -> State:
     told = []
     if visit.portal.library.problem:
-        told.append(f"A newer publication can't be shown: {visit.portal.library.problem}.")
+        told.append("A newer publication can't be shown; this is the last one that could.")
+        if visit.viewer.may(*_OPERATORS):
+            told.append(f"For whoever mends it: {visit.portal.library.problem}.")
     stale = [row["stream"] for row in streams if row["is_present"] and row["is_stale"]]
     old = [row["stream"] for row in streams if row["is_present"] and row["is_old_now"] and not row["is_stale"]]
     if stale:
