@@ -169,8 +169,14 @@ def test_the_scorecard_is_cut_and_adds_up(settings: Settings, base: str) -> None
     assert f"<strong>{expected['cleared']:,}</strong> cleared" in page
 
 
-def test_names_are_shown_as_they_are_and_do_nothing(revops: Person) -> None:
-    text = revops.get("/hygiene?account=H-01&account=H-02").text
-    assert "&lt;script&gt;alert(" in text
-    assert "<script>alert" not in text
-    assert "<img src=x" not in text
+def test_words_of_people_are_shown_as_they_are_and_do_nothing(settings: Settings, base: str, soon: date) -> None:
+    row = issues(settings, "status = 'open'")[2]
+    person = signed_in(base, "<b>Rae</b>", ["revops"])
+    reason = "<script>alert('x')</script>"
+    data = {"decision": "accept", "until": str(soon), "reason": reason, "seen": ""}
+    assert person.submit(f"/hygiene/{row['issue_id']}", data).history[0].status_code == 303
+    for path in (f"/hygiene/{row['issue_id']}", f"/hygiene?rule={row['rule']}&stream={row['stream']}"):
+        text = person.get(path).text
+        assert "<script>alert" not in text
+        assert "<b>Rae" not in text
+    assert "&lt;script&gt;alert(" in person.get(f"/hygiene/{row['issue_id']}").text
