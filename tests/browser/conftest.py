@@ -38,8 +38,8 @@ def open_window(browser: Browser, portal: Served) -> Iterator[Callable[..., Wind
     """Opens windows, signed in or not; at the end of the test no window may have complained about anything."""
     opened: list[Window] = []
 
-    def opens(**more: Any) -> Window:
-        opened.append(Window.open(browser, portal.base, **more))
+    def opens(*who: Any, **more: Any) -> Window:
+        opened.append(Window.open(browser, portal.base, *who, **more))
         return opened[-1]
 
     yield opens

@@ -31,7 +31,8 @@ const looks = (() => {
   function width() {
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
-    const wide = all("body *").filter(node => node.getBoundingClientRect().right > clientWidth + 1);
+    const scrolls = node => node !== document.body && (getComputedStyle(node).overflowX !== "visible" || scrolls(node.parentElement));
+    const wide = all("body *").filter(node => node.getBoundingClientRect().right > clientWidth && !scrolls(node));
     return [`wider than the window by ${scrollWidth - clientWidth}: ${wide.slice(0, 3).map(told).join(" ")}`];
   }
 
@@ -40,8 +41,9 @@ const looks = (() => {
     return useless.filter(node => node.checkVisibility()).map(node => `printed: ${told(node)}`);
   }
 
-  async function rules(tags) {
-    const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
+  // `type` is "tag" or "rule".
+  async function rules([type, values]) {
+    const found = await axe.run(document, { runOnly: { type, values }, resultTypes: ["violations"] });
     return found.violations.flatMap(rule => rule.nodes.map(node => {
       const why = [...node.any, ...node.all, ...node.none].map(check => check.message).join("; ");
       return `${rule.id}: ${node.html.replace(/\s+/g, " ").slice(0, 160)} [${node.target.join(" ")}] ${why}`;
