@@ -69,11 +69,6 @@ def typed_of(policies: Policies, query: Mapping[str, str]) -> TypedAccount | Non
         raise QuestionError(str(error)) from None
 
 
-def warm_up(settings: Settings, policies: Policies) -> None:
-    """Compile the models, so that the first answer comes sooner."""
-    _models(settings.dbt_project, rules_text(policies, "duckdb"))
-
-
 def assess(settings: Settings, policies: Policies, question: Question, day: date) -> Facts:
     """What the account is like and which actions follow, a typed one as of `day`, a real one as of the last run.
 

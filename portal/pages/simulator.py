@@ -23,7 +23,6 @@ from portal.simulation import (
     assess,
     level_of,
     typed_of,
-    warm_up,
 )
 from portal.web import Allowed, Refusal, Visit, absent
 
@@ -62,9 +61,9 @@ def simulator(visit: Visit = Depends(Allowed())) -> Response:
         problems=problems,
         level=level,
         typed=_shown(visit, question),
-        task=task if question else None,
-        ahead=visit.portal.background.ahead(task),
-        is_pending=question is not None and not task.state.is_over,
+        task=task,
+        ahead=visit.portal.background.ahead(task) if task else 0,
+        is_pending=task is not None and not task.state.is_over,
         levels=LEVELS,
         choices={
             "segment": SEGMENTS,
@@ -75,7 +74,7 @@ def simulator(visit: Visit = Depends(Allowed())) -> Response:
         },
         examples=[(one, urlencode(one.model_dump())) for one in words.examples],
         at_level=lambda name: f"/simulator?{_at_level(visit, name)}",
-        **_parts(task if question else None),
+        **_parts(task),
     )
 
 
@@ -106,17 +105,14 @@ def _found(visit: Visit, text: str) -> list[Row]:
     return exact if len(exact) == 1 else rows
 
 
-def _asked(visit: Visit, question: Question | None) -> Task:
-    """The task of a question; without one the models are made ready, since one will come. Raises Refusal."""
+def _asked(visit: Visit, question: Question | None) -> Task | None:
+    """The task of a question; raises Refusal where too many wait."""
+    if question is None:
+        return None
     portal, policies = visit.portal, visit.policies
-    manifest = visit.reader.manifest
+    key = ("simulation", question, policies.version, visit.reader.edition.snapshot_id)
+    arguments = (portal.settings, policies, question, visit.today)
     try:
-        if question is None:
-            return portal.background.ask(
-                ("models", policies.version), visit.viewer.person, warm_up, portal.settings, policies
-            )
-        key = ("simulation", question, policies.version, visit.reader.edition.snapshot_id)
-        arguments = (portal.settings, policies, question, manifest.as_of_date)
         return portal.background.ask(key, visit.viewer.person, assess, *arguments)
     except BusyError:
         raise Refusal(
