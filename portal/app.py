@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import duckdb
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +35,8 @@ from portal.signin.common import Way
 from portal.signin.pending import Pending
 from portal.tokens import Tokens
 from portal.web import STATIC, Portal, Refusal, SignInNeeded, absent, environment, refused, wants_page
+
+log = logging.getLogger("portal.app")
 
 # Whoever calls is waiting: a ledger that others write to for longer is told as busy.
 _PATIENCE_SECONDS = 5
@@ -155,7 +159,9 @@ def _answer_errors(app: FastAPI) -> None:
         return RedirectResponse("/sign-in?stay=1", 303)
 
     @app.exception_handler(UnreadableTableError)
-    def _(request: Request, _: UnreadableTableError) -> Response:
+    @app.exception_handler(duckdb.BinderException)
+    def _(request: Request, error: Exception) -> Response:
+        log.warning("%s: %s", request.url.path, error)
         return refused(
             request,
             Refusal(404, "Not in this publication", "This publication doesn't have what the page shows: refresh once."),

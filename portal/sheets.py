@@ -8,6 +8,7 @@ going through the table; `portal.listing` answers the same one by SQL where ther
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from portal.listing import BLANK, MOST_CHOICES, Listing, Question
 
 if TYPE_CHECKING:
     from portal.access import Viewer
+
+log = logging.getLogger("portal.sheets")
 
 SCHEMA = "sheets"
 # Bytes of masks of viewers and of searches, a publication.
@@ -71,7 +74,12 @@ class Sheets:
             return None
         if len({CUTS[name] for name in tables}) > 1:
             return None
-        return Sheet(self._connection, listing, tables, f"{SCHEMA}.s{len(self._made)}")
+        try:
+            return Sheet(self._connection, listing, tables, f"{SCHEMA}.s{len(self._made)}")
+        except duckdb.BinderException as error:
+            # A publication of an earlier version lacks columns of this one: the list is missing, all else is shown.
+            log.warning("%s can't be listed: %s", ", ".join(tables), error)
+            return None
 
 
 class Sheet:
