@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestration.actions.states import Status
 from orchestration.publishing.manifest import PublishedColumn, PublishedTable
-from portal.api.questions import DEEPEST_OFFSET, DEFAULT_ROWS, OPERATORS, json_kind
+from portal.api.questions import DEEPEST_OFFSET, DEFAULT_ROWS, LONGEST_VALUE, OPERATORS, json_kind
 
 _PROBLEM = "application/problem+json"
 _REFUSALS = {
@@ -25,7 +25,7 @@ _ABOUT = (
     " `owner_name.is_null=true`, `status.in=past_due,pending`. Operators: " + ", ".join(OPERATORS) + ".\n\n"
     "Exact numbers are texts, so that no digit is lost on the way; dates are ISO 8601; times are UTC.\n\n"
     "An answer belongs to one publication, which it names. `next` leads to the rows after it; once another publication"
-    " is shown, it answers 410."
+    " is shown, it answers 410. Nothing in it is meant to be read or made by hand."
 )
 
 
@@ -44,7 +44,7 @@ def document(
     schemas: dict[str, Any] = _shared_schemas()
     for name, table in tables.items():
         schemas[name] = _row(table)
-        parameters = [*_paging(rows_most), *(_filter(column) for column in table.columns)]
+        parameters = [*_paging(table, rows_most), *(_filter(column) for column in table.columns)]
         paths[f"{path}/tables/{name}"] = _get(
             table.description or name, f"rows_of_{name}", _rows(name), parameters, ("400", "410")
         )
@@ -102,7 +102,9 @@ def _get(
     return {"get": {"summary": summary, "operationId": operation, "parameters": list(parameters), "responses": answers}}
 
 
-def _paging(rows_most: int) -> list[dict[str, Any]]:
+def _paging(table: PublishedTable, rows_most: int) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    ordered = [*names, *(f"-{name}" for name in names)]
     return [
         _query(
             "limit",
@@ -110,10 +112,15 @@ def _paging(rows_most: int) -> list[dict[str, Any]]:
             "So many rows at most.",
         ),
         _query("offset", {"type": "integer", "minimum": 0, "maximum": DEEPEST_OFFSET}, "So many rows are left out."),
-        _query("cursor", {"type": "string"}, "Where to go on: from `next` of an answer to the same question."),
-        _query("order", {"type": "string"}, "Columns with commas between; `-` before one turns it. Default: the key."),
-        _query("columns", {"type": "string"}, "Only these columns, with commas between."),
+        _several("order", ordered, "In this order, `-` turns a column; the key settles what is equal."),
+        _several("columns", names, "Only these columns."),
     ]
+
+
+def _several(name: str, values: Sequence[str], description: str) -> dict[str, Any]:
+    """A list with commas between."""
+    schema = {"type": "array", "items": {"enum": list(values)}, "minItems": 1, "uniqueItems": True}
+    return _query(name, schema, description) | {"style": "form", "explode": False}
 
 
 def _of_actions(rows_most: int) -> list[dict[str, Any]]:
@@ -135,6 +142,8 @@ def _in_path(name: str) -> dict[str, Any]:
 
 def _filter(column: PublishedColumn) -> dict[str, Any]:
     schema = _type(column.type)
+    if column.type == "VARCHAR":
+        schema["maxLength"] = LONGEST_VALUE
     return _query(column.name, schema, f"Only where it is this. {column.description}".strip())
 
 

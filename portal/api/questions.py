@@ -24,9 +24,9 @@ from portal.web import Refusal
 RESERVED = ("columns", "order", "limit", "offset", "cursor")
 DEFAULT_ROWS = 100
 DEEPEST_OFFSET = 100_000_000
-_MOST_CONDITIONS = 30
+_MOST_CONDITIONS = 120
 _MOST_VALUES = 200
-_LONGEST = 1_000
+LONGEST_VALUE = 1_000
 _COMPARED = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 OPERATORS = (*_COMPARED, "in", "contains", "is_null")
 _MOST_INTEGER = 2**63
@@ -122,8 +122,8 @@ def _conditions(types: Mapping[str, str], query: QueryParams) -> tuple[tuple[str
             raise _unknown("column", column, (*types, *RESERVED))
         if operator not in OPERATORS:
             raise _unknown("operator", operator, OPERATORS)
-        if len(text) > _LONGEST:
-            raise _wrong(f"{key}: a value has {_LONGEST} letters at most")
+        if len(text) > LONGEST_VALUE:
+            raise _wrong(f"{key}: a value has {LONGEST_VALUE} letters at most")
         named = f"v_{_letters(number)}"
         condition, found = _condition(identifier(column), types[column], operator, text, named, key)
         conditions.append(condition)
@@ -210,9 +210,8 @@ def _order(types: Mapping[str, str], query: QueryParams) -> tuple[tuple[str, boo
     for name, _ in found:
         if name not in types:
             raise _unknown("column", name, types)
-    if len({name for name, _ in found}) < len(found):
-        raise _wrong("order names a column twice")
-    return found
+    # What comes behind the first of a column orders nothing.
+    return tuple((name, down) for place, (name, down) in enumerate(found) if name not in dict(found[:place]))
 
 
 def _number(query: QueryParams, name: str, default: int, least: int, most: int) -> int:
