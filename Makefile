@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-duckdb1 setup-browser demo dev portal test faults lint format bench docs lock clean
+.PHONY: help setup setup-spark setup-duckdb1 setup-browser setup-nginx demo dev portal test faults lint audit format bench docs lock clean
 
 help: ## What there is to run
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,13 +41,16 @@ setup-duckdb1: .venv-duckdb1/.ready ## Make .venv-duckdb1, the old client that r
 	@.venv-duckdb1/bin/python -m pip $(PIP_INSTALL) -r requirements-duckdb1.lock
 	@touch $@
 
-setup-browser: tests/browser/.ready ## Make what the browser tests need: Chromium, and packages of Node
+setup-browser: tests/browser/.ready ## Make what the browser tests need: Chromium, identity providers, packages of Node
 
-tests/browser/.ready: tests/browser/axe/package-lock.json
+BROWSER_PACKAGES := chromium php-cli php-xml simplesamlphp
+
+tests/browser/.ready: tests/browser/axe/package-lock.json tests/browser/idp/package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 or later is needed, with npm"; exit 1; }
-	@command -v chromium >/dev/null || test "$$(id -u)" = 0 || { echo "Chromium is needed; as root: apt-get install chromium"; exit 1; }
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	@dpkg -s $(BROWSER_PACKAGES) >/dev/null 2>&1 || test "$$(id -u)" = 0 || { echo "As root: apt-get install --no-install-recommends $(BROWSER_PACKAGES)"; exit 1; }
+	@dpkg -s $(BROWSER_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(BROWSER_PACKAGES); }
 	@npm ci --prefix tests/browser/axe --silent --no-audit --no-fund
+	@npm ci --prefix tests/browser/idp --silent --no-audit --no-fund
 	@touch $@
 
 demo: setup ## Make up a company with a known share of dirt, refresh it, and show what came out
@@ -59,7 +62,7 @@ dev: setup ## Open the Dagster UI on http://127.0.0.1:3000
 portal: setup ## Open the portal on http://127.0.0.1:8321; whoever signs in picks who to be
 	@$(BIN)/account-health portal --development
 
-test: setup setup-spark setup-duckdb1 setup-browser ## Run linters and every test
+test: setup setup-spark setup-duckdb1 setup-browser setup-nginx ## Run linters and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
@@ -69,6 +72,9 @@ faults: setup ## Kill pulls and landings at two hundred moments
 lint: setup ## Check style of Python and SQL
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+audit: setup ## Look the locked packages up among known vulnerabilities (needs the network)
+	@scripts/audit
 
 format: setup ## Put Python into the project's style
 	@$(BIN)/ruff check --fix .

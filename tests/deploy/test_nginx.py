@@ -48,7 +48,7 @@ defs = dg.Definitions(
 """
 START = """mutation {
   startSchedule(scheduleSelector: {
-    repositoryName: "__repository__", repositoryLocationName: "small", scheduleName: "nightly"
+    repositoryName: "__repository__", repositoryLocationName: "small.py", scheduleName: "nightly"
   }) { __typename }
 }"""
 LOOK = "{ version }"
@@ -182,8 +182,14 @@ def test_nobody_gets_to_dagster_without_signing_in(front):
         assert "version" not in answer.text
 
 
+def test_who_sees_some_accounts_only_sees_no_runs(front):
+    with front.visitor("seller") as seller:
+        assert seller.get("/dagster/").status_code == 403
+        assert ask(seller, LOOK).status_code == 403
+
+
 def test_who_may_look_looks_and_can_start_nothing(front):
-    with front.visitor("seller") as viewer:
+    with front.visitor("executive") as viewer:
         assert viewer.get("/dagster/").status_code == 200
         assert ask(viewer, LOOK).json()["data"]["version"]
         assert ask(viewer, START).json()["data"]["startSchedule"]["__typename"] == "UnauthorizedError"
