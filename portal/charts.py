@@ -24,6 +24,8 @@ _WIDTH = 320.0
 _LETTER, _CAPITAL = 6.4, 8.4
 _LINE = 14.0
 _MOST_DOTS = 60
+# Words under the axis stand so far below it, clear of the figures beside it.
+_UNDER = 17.0
 # Texts that stand side by side keep so much room between them.
 _GAP = 8.0
 NOT_YET = "Not enough history yet"
@@ -79,7 +81,7 @@ def line(
         size = 4 if (day, value) == known[-1] else 2.5
         parts.append(_circle(x(day), y(value), size, "dot", f"{short_day(day)}: {_with(value, unit)}"))
     told = ", ".join(f"{_with(value, unit)} on {short_day(day)}" for day, value in (known[0], known[-1]))
-    return _chart("line", title, f"{told}.", height + 22, parts)
+    return _chart("line", title, f"{told}.", height + _UNDER + 8, parts)
 
 
 def bars(rows: Sequence[tuple[str, Figure | None, Figure]], *, title: str) -> Markup:
@@ -147,12 +149,12 @@ def stacked(
         if total > 0 and _wide(shown(total)) <= step:
             parts.append(_text(at + width / 2, y(total) - 4, shown(total), "label middle total"))
         if place % every == 0:
-            parts.append(_text(at + width / 2, height + 14, label, "label middle"))
+            parts.append(_text(at + width / 2, height + _UNDER, label, "label middle"))
     told = "; ".join(
         f"{label}: {', '.join(f'{name} {shown(float(figures.get(name, 0) or 0))}' for name in used)}"
         for label, figures in columns
     )
-    return _chart("stacked", title, f"{told}.", height + 22, [_patterns(identity), *parts], identity)
+    return _chart("stacked", title, f"{told}.", height + _UNDER + 8, [_patterns(identity), *parts], identity)
 
 
 def calibration(points: Sequence[tuple[Figure, Figure, int]], *, title: str) -> Markup:
@@ -170,9 +172,9 @@ def calibration(points: Sequence[tuple[Figure, Figure, int]], *, title: str) -> 
         return height - (height - upper) * min(max(value, 0.0), 100.0) / 100
 
     parts = _rulings((0, 25, 50, 75, 100), y, left, right)
-    parts += [_text(x(tick), height + 14, str(tick), "label middle") for tick in (0, 25, 50, 75, 100)]
+    parts += [_text(x(tick), height + _UNDER, str(tick), "label middle") for tick in (0, 25, 50, 75, 100)]
     parts.append(_segment(x(0), y(0), x(100), y(100), "agree"))
-    parts.append(_text(x(50), height + 29, "said, %", "label middle"))
+    parts.append(_text(x(50), height + _UNDER + 15, "said, %", "label middle"))
     parts.append(_text(left + 4, upper + 9, "happened, %", "label"))
     for said, happened, count in sorted(counted, key=lambda one: -one[2]):
         words = f"said {number(said)} %, happened {number(happened)} %, of {count:,}"
@@ -180,7 +182,7 @@ def calibration(points: Sequence[tuple[Figure, Figure, int]], *, title: str) -> 
     told = "; ".join(
         f"said {number(said)} %, happened {number(happened)} % of {count:,}" for said, happened, count in counted
     )
-    return _chart("calibration", title, f"{told}.", height + 36, parts)
+    return _chart("calibration", title, f"{told}.", height + _UNDER + 22, parts)
 
 
 def intervals(
@@ -206,7 +208,7 @@ def intervals(
     every = _every([label for label, *_ in rows], step)
     parts = _rulings(ticks, y, left, right)
     parts += [
-        _text(left + step * (place + 0.5), height + 14, label, "label middle")
+        _text(left + step * (place + 0.5), height + _UNDER, label, "label middle")
         for place, (label, *_) in enumerate(rows)
         if place % every == 0
     ]
@@ -220,7 +222,7 @@ def intervals(
             parts.append(_segment(at, y(float(start)), at, y(float(end)), "whisker"))
         parts.append(_circle(at, y(float(value)), 4, "dot", words))
         told.append(words)
-    return _chart("intervals", title, f"{'; '.join(told)}.", height + 22, parts)
+    return _chart("intervals", title, f"{'; '.join(told)}.", height + _UNDER + 8, parts)
 
 
 def _chart(
@@ -278,14 +280,17 @@ def _rulings(
 def _days(first: date, last: date, x: Callable[[date], float], height: float) -> list[Markup]:
     """The first and last day, and firsts of months between them where there is room."""
     written = f"{first.day} {first:%b %y}", f"{last.day} {last:%b %y}"
-    parts = [_text(x(first), height + 14, written[0], "label"), _text(x(last), height + 14, written[1], "label end")]
+    parts = [
+        _text(x(first), height + _UNDER, written[0], "label"),
+        _text(x(last), height + _UNDER, written[1], "label end"),
+    ]
     free, until = x(first) + _wide(written[0]) + _GAP, x(last) - _wide(written[1]) - _GAP
     month = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     while month < last:
         words = f"{month:%b %y}"
         half = _wide(words) / 2
         if x(month) - half >= free and x(month) + half <= until:
-            parts.append(_text(x(month), height + 14, words, "label middle"))
+            parts.append(_text(x(month), height + _UNDER, words, "label middle"))
             parts.append(_segment(x(month), height, x(month), height + 3, "rule"))
             free = x(month) + half + _GAP
         month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
