@@ -20,6 +20,8 @@ const provider = new Provider(settings.issuer, {
   claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name", "groups"] },
   conformIdTokenClaims: false,
   cookies: { keys: [randomBytes(16).toString("hex")] },
+  // The portal is on loopback, which its own way to call out refuses.
+  fetch: (url, options) => globalThis.fetch(url, { ...options, dispatcher: undefined }),
   features: { backchannelLogout: { enabled: true }, devInteractions: { enabled: true } },
   findAccount: async (_, id) => ({
     accountId: id,
