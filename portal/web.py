@@ -266,6 +266,7 @@ NAVIGATION = (
     ("/simulator", "Simulator", ALL),
     ("/policies", "Policies", ("revops", "admin")),
     ("/status", "Status", ALL),
+    ("/audit", "Audit", ("admin",)),
 )
 
 

@@ -4,6 +4,7 @@ from portal.pages import (
     account,
     actions,
     alerts,
+    audit,
     documents,
     hygiene,
     policies,
@@ -27,6 +28,7 @@ ROUTERS = (
     simulator.router,
     status.router,
     tokens.router,
+    audit.router,
     # Takes every address below /accounts that nobody before it took.
     account.router,
 )
