@@ -29,7 +29,7 @@ from tests.simulators.server import make_certificates
 from tests.support import portal
 
 DEPLOY = PROJECT_ROOT / "deploy" / "nginx"
-START_SECONDS = 90
+START_SECONDS = 240
 
 # One schedule to start: whoever may do that may do anything.
 DEFINITIONS = """
