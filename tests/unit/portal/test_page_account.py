@@ -166,14 +166,8 @@ def test_churn_adds_up_before_the_eyes(executive: Person, settings: Settings, re
     (churn,) = published(settings, "select * from account_churn where account_id = $id", id=red["account_id"])
     text = brief(executive, red["account_id"])
     assert churn["probability_reason"] in text
-    for factor in (
-        "leadership_change",
-        "budget_pressure",
-        "competitive_inquiry",
-        "recent_outage",
-        "engagement_decline",
-    ):
-        assert churn[f"{factor}_evidence"] in text
+    for column, evidence in churn.items():
+        assert not column.endswith("_evidence") or evidence in text, column
 
 
 def test_the_score_over_time_is_a_chart_with_a_mark_where_policy_changed(executive: Person, red: dict) -> None:
