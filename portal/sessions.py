@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -38,8 +39,11 @@ class Session:
 class Sessions:
     """The sessions of a portal."""
 
-    def __init__(self, store: Store, policy: Portal, key: str) -> None:
+    def __init__(
+        self, store: Store, policy: Portal, key: str, *, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         self._store = store
+        self._clock = clock
         self._idle = timedelta(minutes=policy.session_idle_minutes)
         self._longest = timedelta(hours=policy.session_hours)
         self._signer = Signer(key, salt="session", digest_method=hashlib.sha256)
@@ -50,7 +54,7 @@ class Sessions:
     def begin(self, identity: Identity, provider_session: str | None = None) -> str:
         """Begin a session; gives the value of its cookie."""
         name = secrets.token_urlsafe(_NAME_BYTES)
-        now = utc_now()
+        now = self._clock()
         with self._store.writing() as con:
             con.execute(sa.delete(sessions).where(self._is_over(now)))
             con.execute(
@@ -71,7 +75,7 @@ class Sessions:
         name = self._name(cookie)
         if name is None:
             return None
-        now = utc_now()
+        now = self._clock()
         with self._store.reading() as con:
             row = one(con, sa.select(sessions).where(sessions.c.session_hash == _hash(name)))
         if row is None or row["ends_at"] <= now or row["last_seen_at"] + self._idle <= now:
