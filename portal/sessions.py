@@ -39,9 +39,7 @@ class Session:
 class Sessions:
     """The sessions of a portal."""
 
-    def __init__(
-        self, store: Store, policy: Portal, key: str, *, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, store: Store, policy: Portal, key: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._clock = clock
         self._idle = timedelta(minutes=policy.session_idle_minutes)
