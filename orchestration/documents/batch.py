@@ -10,9 +10,9 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,8 @@ _CHUNK = 500
 _WORTH_PROCESSES = 12
 
 Tell = Callable[[str], None]
+# Path below the folder of documents, its file, and what goes there.
+_Wanted = tuple[str, Path, Deck]
 
 
 @dataclass
@@ -94,7 +96,7 @@ def write_executive_report(snapshot: Path, folder: Path, policies: Policies) -> 
 
 def _wanted(
     rows: Rows, chunk: Sequence[Row], documents: Path, as_of, policies: Policies, made: Made
-) -> Iterator[tuple[str, Path, Deck]]:
+) -> Iterator[_Wanted]:
     """The decks of a chunk whose content isn't there yet, with where they go."""
     facts = facts_of(rows, [row["account_id"] for row in chunk], as_of, policies.documents.trend_months)
     for row in chunk:
@@ -111,24 +113,35 @@ def _wanted(
             _failed(made, row["path"], error)
 
 
-def _make(wanted: Sequence[tuple[str, Path, Deck]], makers: Executor | None, made: Made) -> None:
-    if makers is None:
+def _make(wanted: Sequence[_Wanted], makers: Executor | None, made: Made) -> None:
+    rest = wanted if makers is None else _made_beside(wanted, makers, made)
+    for path, file, deck in rest:
+        try:
+            write_deck(file, deck)
+            made.made.append(path)
+        except Exception as error:
+            _failed(made, path, error)
+
+
+def _made_beside(wanted: Sequence[_Wanted], makers: Executor, made: Made) -> list[_Wanted]:
+    """Made by processes of their own; gives back what is left where those have died, to be made by this one."""
+    under_way: dict[Future, _Wanted] = {}
+    with suppress(BrokenProcessPool):
         for path, file, deck in wanted:
-            try:
-                write_deck(file, deck)
-                made.made.append(path)
-            except Exception as error:
-                _failed(made, path, error)
-        return
-    under_way = {makers.submit(write_deck, file, deck): path for path, file, deck in wanted}
+            under_way[makers.submit(write_deck, file, deck)] = (path, file, deck)
+    rest = list(wanted[len(under_way) :])
     for done in as_completed(under_way):
+        path, file, deck = under_way[done]
         try:
             done.result()
-            made.made.append(under_way[done])
-        except BrokenProcessPool as error:
-            _failed(made, under_way[done], RuntimeError(f"a process that makes decks has died: {error}"))
+            made.made.append(path)
+        except BrokenProcessPool:
+            rest.append((path, file, deck))
         except Exception as error:
-            _failed(made, under_way[done], error)
+            _failed(made, path, error)
+    if rest:
+        log.warning("processes that make decks have died; %d decks are made without them", len(rest))
+    return rest
 
 
 def write_deck(file: Path, deck: Deck) -> None:

@@ -230,9 +230,10 @@ def _table(page: PowerPointSlide, table: Table, area: tuple[float, ...], size: i
     properties.set("bandRow", "0")
     for column, inches in zip(grid.columns, columns, strict=True):
         column.width = Inches(inches)
-    for place, (row, height) in enumerate(zip((table.columns, *rows), heights, strict=True)):
-        grid.rows[place].height = Inches(height)
-        for cell, text in zip(grid.rows[place].cells, row, strict=True):
+    drawn = zip(grid._tbl.tr_lst, (table.columns, *rows), heights, strict=True)
+    for place, (line, row, height) in enumerate(drawn):
+        line.set("h", str(Inches(height)))
+        for cell, text in zip(line.tc_lst, row, strict=True):
             _cell(cell, text, size, is_head=place == 0, is_banded=place % 2 == 1)
     if left_out:
         _text(page, left, top + sum(heights) + 0.06, wide, 0.3, f"and {left_out} more", 12, _QUIET_INK)
@@ -248,13 +249,12 @@ def _row_height(row: Sequence[str], columns: Sequence[float], size: int) -> floa
 
 
 def _cell(cell, text: str, size: int, *, is_head: bool, is_banded: bool) -> None:
-    cell.margin_left = cell.margin_right = Inches(_CELL_PAD)
-    cell.margin_top = cell.margin_bottom = Inches(0.05)
-    cell.vertical_anchor = MSO_ANCHOR.MIDDLE
-    cell.fill.solid()
-    cell.fill.fore_color.rgb = RGBColor.from_string(_ACCENT if is_head else _BAND if is_banded else _PAPER)
-    cell.text_frame.word_wrap = True
-    _run(cell.text_frame.paragraphs[0], text, size, _PAPER if is_head else _INK, bold=is_head)
+    _add_run(cell.txBody.p_lst[0], text, size, _PAPER if is_head else _INK, bold=is_head)
+    properties = cell.get_or_add_tcPr()
+    for side, inches in (("marL", _CELL_PAD), ("marR", _CELL_PAD), ("marT", 0.05), ("marB", 0.05)):
+        properties.set(side, str(Inches(inches)))
+    properties.set("anchor", "ctr")
+    _fill(properties, _ACCENT if is_head else _BAND if is_banded else _PAPER)
 
 
 def _chart(page: PowerPointSlide, chart: Chart, area: tuple[float, ...]) -> None:
@@ -348,11 +348,32 @@ def _text(
     frame.paragraphs[0].alignment = align
 
 
+# Decks have hundreds of runs and cells: through python-pptx each costs a millisecond, so these are made directly.
+_R, _RUN_PROPERTIES, _T, _LATIN = (qn(name) for name in ("a:r", "a:rPr", "a:t", "a:latin"))
+_SOLID, _COLOUR = qn("a:solidFill"), qn("a:srgbClr")
+
+
 def _run(paragraph, text: str, size: float, colour: str, *, bold: bool = False) -> None:
-    run = paragraph.add_run()
-    run.text = plain(text)
-    run.font.size, run.font.bold, run.font.name = Pt(size), bold, _FONT
-    run.font.color.rgb = RGBColor.from_string(colour)
+    _add_run(paragraph._p, text, size, colour, bold=bold)
+
+
+def _add_run(paragraph, text: str, size: float, colour: str, *, bold: bool) -> None:
+    """Text as text: what could be markup is escaped when the file is written."""
+    new = paragraph.makeelement
+    run, said = new(_R, {}), new(_T, {})
+    properties = new(_RUN_PROPERTIES, {"lang": "en-GB", "sz": str(round(size * 100)), "b": "1" if bold else "0"})
+    _fill(properties, colour)
+    properties.append(new(_LATIN, {"typeface": _FONT}))
+    said.text = plain(text)
+    run.append(properties)
+    run.append(said)
+    paragraph.append(run)
+
+
+def _fill(properties, colour: str) -> None:
+    solid = properties.makeelement(_SOLID, {})
+    solid.append(properties.makeelement(_COLOUR, {"val": colour}))
+    properties.append(solid)
 
 
 def _flush(frame) -> None:

@@ -37,7 +37,7 @@ def name(text: object, longest: int = LONGEST_NAME) -> str:
 
 def width(text: str) -> int:
     """How wide a text is, in letters: those of East Asia and pictures take two."""
-    return sum(_width(letter) for letter in text)
+    return len(text) if text.isascii() else sum(_width(letter) for letter in text)
 
 
 def words(key: str | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from orchestration.documents import shelf
+from orchestration.documents import batch, shelf
 from orchestration.documents.batch import make_due, write_executive_report
 from orchestration.documents.slides import pptx
 from orchestration.policy.models import Policies
@@ -89,6 +91,24 @@ def test_one_that_cant_be_made_stops_no_other(told, tmp_path: Path, queue, proce
     assert "Error" in made.failed[0][1]
     assert set(made.made) == set(others)
     assert [file.name for file in tmp_path.rglob(".tmp-*")] == []
+
+
+def test_decks_are_made_though_the_processes_for_them_die(told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As under a memory limit: what makes them is killed at once."""
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", Dying)
+    made = make_due(told.folder, tmp_path, policies_with(told, documents_a_run=3, processes=2))
+    assert (len(made.made), made.failed) == (3, [])
+
+
+class Dying(ProcessPoolExecutor):
+    """Its processes are killed when the first deck comes."""
+
+    def submit(self, *_: object) -> Future:
+        return super().submit(_die)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_run_makes_so_many_and_the_next_one_goes_on(told, tmp_path: Path, queue):
