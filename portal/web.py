@@ -209,7 +209,8 @@ async def checked_form(request: Request) -> FormData:
     visit: Visit | None = getattr(request.state, "visit", None)
     session = visit.session if visit else None
     given = request.headers.get("x-form-token") or form.get(FORM_TOKEN)
-    if session is None or not isinstance(given, str) or not hmac.compare_digest(given, session.form_token):
+    expected = session.form_token.encode() if session else b""
+    if session is None or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected):
         if visit is not None:
             visit.audit(audit.Event.DENIED, request.url.path, detail="a form without the token of this session")
         raise Refusal(403, "This form is too old", "Load the page again, then send the form.")
