@@ -97,8 +97,6 @@ def _share(old: Path, new: Path, linked: dict[tuple[int, int], Path]) -> None:
     if old == new:
         return
     status = old.stat()
-    if status.st_nlink == 1:
-        return
     twin = linked.setdefault((status.st_dev, status.st_ino), new)
     if twin != new and twin.stat().st_size == new.stat().st_size:
         draft = new.with_name(f".{new.name}")

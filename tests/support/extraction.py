@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.sources import values
-from orchestration.sources.drop import ExtractionOutcome, extract_stream
+from orchestration.sources.drop import ExtractionOutcome, LeftOut, extract_stream
 from orchestration.sources.landing import Extraction, LandingZone
 from orchestration.sources.settings import ExtractionSettings, FileSource, ReadingRules
 from orchestration.sources.sqltext import Sql, compose, identifier, joined
@@ -101,6 +101,7 @@ class Desk:
     sources: tuple[FileSource, ...] = ()
     time_zone: str = "Europe/Berlin"
     reporting_currency: str = "USD"
+    left_out: LeftOut | None = None
 
     def put(self, name: str, content: str | bytes, encoding: str = "utf-8") -> Path:
         """Writes a file into the drop folder; text by its encoding, gzipped where the name says so."""
@@ -126,6 +127,7 @@ class Desk:
             reporting_currency=self.reporting_currency,
             sources=self.sources,
             extracted_at=at,
+            left_out=self.left_out,
         )
 
     def rows(self, stream: str, *columns: str, at: datetime | None = None) -> list[tuple]:
