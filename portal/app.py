@@ -72,7 +72,7 @@ def create_app(
         settings.published_path,
         settings.home_path / "tmp",
         policies.portal.database_memory_mb,
-        [one.listing for one in exports.LISTINGS.values()],
+        [one.listing for one in exports.LISTINGS.values() if one.is_laid_out],
     )
 
     @asynccontextmanager

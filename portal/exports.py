@@ -55,7 +55,11 @@ class Export:
 
     listing: Listing
     roles: tuple[str, ...] = ALL
+    # Whether a page shows the listing, so that it is laid out for that.
+    is_laid_out: bool = True
 
+
+_PORTFOLIO = ("manager", "executive", "admin")
 
 # By the name in the address. The columns are those of the table as it is published.
 LISTINGS: Mapping[str, Export] = {
