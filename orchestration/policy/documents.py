@@ -1,7 +1,7 @@
 """Documents: how many are made at a time, how much they list, and what they advise.
 
-Here: `documents.yaml`. Not here: when a deck is due (`health_checks.py`) and what is said of an account (the models, and
-`orchestration/documents/`).
+Here: `documents.yaml`. Not here: when a deck is due (`health_checks.py`) and what is said of an account (the models,
+and `orchestration/documents/`).
 """
 
 from __future__ import annotations
@@ -63,4 +63,6 @@ class Documents(PolicyFile):
     def lint(self) -> Iterator[Finding]:
         for name in self.advice:
             if name not in MEASURES:
-                yield Finding(("advice", name), f"the unknown measure {shown(name)}", "a measure", nearest(name, MEASURES))
+                yield Finding(
+                    ("advice", name), f"the unknown measure {shown(name)}", "a measure", nearest(name, MEASURES)
+                )
