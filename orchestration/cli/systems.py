@@ -54,11 +54,16 @@ def pull(
 def doctor(system: SystemArgument = None, home: HomeOption = None, policies: PoliciesOption = None) -> None:
     """Try everything that is configured: what works, what is missing, and how to mend it."""
     from orchestration.systems.doctor import examine, examine_system
+    from portal.signin.examine import examine_sign_in
 
     settings = settings_of(home=home, policies=policies)
     rules = policies_of(settings)
     console = _console()
-    found = [] if system else list(examine(settings, rules))
+    found = []
+    if system is None:
+        with console.status("asking the identity provider"):
+            signed = [("sign-in", one) for one in examine_sign_in(settings, rules)]
+        found = [*examine(settings, rules), *signed]
     for name in _named(system, rules):
         with console.status(f"asking {name}"):
             found += [(name, one) for one in examine_system(name, settings, rules)]

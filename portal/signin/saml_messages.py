@@ -82,6 +82,12 @@ class Messages:
             raise SamlSettingsError(f"sign_in.saml of access.yaml can't be used: {error}") from None
         self.can_sign_out = bool(self._settings.get_idp_slo_url())
 
+    def provider_certificates(self) -> list[str]:
+        """The certificates that answers may be signed with, in PEM."""
+        return [
+            OneLogin_Saml2_Utils.format_cert(one) for one in self._settings.get_idp_data()["x509certMulti"]["signing"]
+        ]
+
     def metadata(self) -> str:
         """What the provider has to know of us, as XML."""
         found = self._settings.get_sp_metadata()
