@@ -114,7 +114,7 @@ def test_a_line_a_request_names_nobody_and_no_account(base, log):
     assert len(lines) == 1
     (line,) = lines
     assert (line["method"], line["status"], line["level"]) == ("GET", answer.status_code, "info")
-    assert line["route"] == "/accounts/{account_id}"
+    assert line["route"] == "/accounts/{account_id:path}"
     assert line["ms"] > 0
     assert len(line["person"]) == 12
     text = json.dumps(log())
