@@ -1,0 +1,1 @@
+"""How fast the portal answers at 100,000 accounts."""
