@@ -45,7 +45,7 @@ def _oidc(provider, settings: Settings) -> Iterator[Found]:
         yield Found("OpenID Connect", refusal.why, mend=_MEND)
         return
     if keys:
-        yield Found("OpenID Connect", f"{provider.policy.issuer} answers and has {len(keys)} keys")
+        yield Found("OpenID Connect", f"{provider.policy.issuer} answers and has {len(keys)} usable keys")
     else:
         yield Found("OpenID Connect", f"{provider.policy.issuer} has no key that signs", mend=_MEND)
 

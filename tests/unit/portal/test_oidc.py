@@ -24,6 +24,7 @@ from orchestration.ledger.tables import audit_log, sessions
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal.access import Identity, viewer_of
+from portal.signin.examine import examine_sign_in
 from tests.support.issuer import CLIENT, SECRET, Issuer, answer, begin, issuing
 from tests.support.portal import SELLER, free_port, home, served
 
@@ -412,3 +413,16 @@ def test_the_database_has_neither_cookies_nor_secrets(
     assert name not in kept
     assert SECRET not in kept
     assert hashlib.sha256(name.encode()).hexdigest() in kept
+
+
+def test_doctor_says_whether_people_can_sign_in(issuer: Issuer, settings: Settings) -> None:
+    policies = load_policies(settings.policies)
+    (found,) = examine_sign_in(settings, policies)
+    assert found.is_ok
+    assert found.words == f"{issuer.base} answers and has 1 usable keys"
+    without = settings.model_copy(update={"secrets": None})
+    assert [one.words for one in examine_sign_in(without, policies) if not one.is_ok] == ["missing"]
+    issuer.discovery["issuer"] = "https://other.example"
+    (found,) = examine_sign_in(settings, policies)
+    assert not found.is_ok
+    assert "another issuer" in found.words

@@ -16,6 +16,7 @@ from orchestration.ledger.store import Store
 from orchestration.ledger.tables import audit_log
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
+from portal.signin.examine import examine_sign_in
 from portal.signin.ways import SignInSettingsError, make_ways
 from tests.support.portal import SELLER, free_port, home, served
 from tests.support.saml import (
@@ -402,3 +403,10 @@ def test_settings_that_cannot_work_are_told(settings: Settings) -> None:
     ):
         with pytest.raises(SignInSettingsError, match=words):
             make_ways(policy.model_copy(update={"saml": saml}), settings)
+
+
+def test_doctor_says_how_long_certificates_hold(settings: Settings) -> None:
+    (found,) = examine_sign_in(settings, load_policies(settings.policies))
+    # The tests' own holds for a month, less a moment.
+    assert not found.is_ok
+    assert "certificate ends on" in found.words
