@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
+from playwright.sync_api import Browser
 
 from orchestration.settings import PROJECT_ROOT, Settings
 from portal.app import create_app
@@ -62,15 +63,23 @@ def examples(portal: Served) -> dict[str, str]:
     return {**action, **alert, **issue, "stem": "churn"}
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser, portal: Served) -> Iterator[Window]:
+    """Of somebody who may see and do everything; for pages that are only looked at."""
+    opened = Window.open(browser, portal.base)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("path", [*routes(), *MORE])
 def test_is_accessible_in_every_look_and_asks_no_other_host(
-    path: str, examples: dict[str, str], open_window: Callable[..., Window]
+    path: str, examples: dict[str, str], window: Window
 ) -> None:
     named = set(re.findall(r"\{(\w+)[^}]*\}", path))
     assert named <= examples.keys(), f"{path} needs an example of {named - examples.keys()}"
-    window = open_window()
     window.goto(re.sub(r"\{(\w+)[^}]*\}", lambda match: quote(examples[match[1]], safe=""), path))
     assert window.faults() == []
+    assert window.complaints() == []
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/development", "/actions"])

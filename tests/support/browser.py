@@ -29,6 +29,8 @@ ARGUMENTS = (
 )
 # Of WCAG 2.2 up to AA, and what those who make axe advise beside it.
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+# A theme changes colours alone.
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 PHONE, DESK = (360, 780), (1600, 1000)
 _FOLDER = PROJECT_ROOT / "tests" / "browser"
 _AXE = _FOLDER / "axe" / "node_modules" / "axe-core" / "axe.min.js"
@@ -98,7 +100,7 @@ class Window:
             locale="en-GB",
             timezone_id="UTC",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(_LISTEN)
         window = cls(base, context, context.new_page())
         window.page.on("console", window._hears)
@@ -137,18 +139,22 @@ class Window:
         for width, height in (DESK, PHONE):
             page.set_viewport_size({"width": width, "height": height})
             found += [f"{width} px: {one}" for one in page.evaluate("looks.width()")]
-            for theme in ("light", "dark"):
+            for theme, rules in (("dark", ("rule", OF_COLOURS)), ("light", ("tag", RULES))):
                 page.emulate_media(color_scheme=theme)
-                found += [f"{width} px, {theme}: {one}" for one in page.evaluate("tags => looks.rules(tags)", RULES)]
+                found += [f"{width} px, {theme}: {one}" for one in page.evaluate("looks.rules", rules)]
         page.emulate_media(media="print")
         found += page.evaluate("looks.print()")
         page.emulate_media(media="screen")
         return found
 
     def complaints(self) -> list[str]:
-        """What went wrong so far: errors, warnings, requests to other hosts, violations of the security policy."""
+        """What went wrong since this was asked last: errors, warnings, requests to other hosts, violations of the
+        security policy."""
         heard = [f"{text} ({url})" for text, url in self._said if not (_REFUSED.match(text) and url in self._refused)]
-        return [*self._complaints, *heard, *self._violations()]
+        told = [*self._complaints, *heard, *self._violations()]
+        for one in (self._complaints, self._said, self._refused):
+            one.clear()
+        return told
 
     def close(self) -> None:
         self.context.close()
