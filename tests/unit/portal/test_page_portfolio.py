@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 
 from orchestration.settings import Settings
 from portal.access import Identity, Reader, viewer_of
-from portal.portfolio import SCOPE, Portfolio, quarter_start
+from portal.portfolio import SCOPE, Portfolio, _trend, quarter_start
 from portal.publications import Library
 from tests.support.portal import GEO, OTHER_GEO, Person, home, published, served, signed_in
 
@@ -225,3 +225,36 @@ def test_months_of_the_mix_are_those_kept(reader: Reader) -> None:
 )
 def test_fiscal_quarters_begin_where_the_calendar_says(day: date, first_month: int, start: date) -> None:
     assert quarter_start(day, first_month) == start
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "grows", "arrow", "is_good"),
+    [
+        (110, 100, True, "↑", True),
+        (110, 100, False, "↑", False),
+        (Decimal("98.9"), Decimal(100), True, "↓", False),
+        (Decimal("98.9"), Decimal(100), False, "↓", True),
+        # Less than one percent is level, of whatever is below nothing too.
+        (Decimal("100.9"), 100, True, "→", None),
+        (-1000, -1001, True, "→", None),
+        (0, 0, True, "→", None),
+        (5, 0, True, "↑", True),
+        (5, None, True, None, None),
+        (None, 5, True, None, None),
+    ],
+)
+def test_an_arrow_says_the_direction_and_whether_it_is_good(
+    now: float | None, before: float | None, grows: bool, arrow: str | None, is_good: bool | None
+) -> None:
+    one = _trend("ARR", "money", now, before, None, grows, Decimal(1))
+    assert (one.arrow, one.is_good) == (arrow, is_good)
+
+
+@pytest.mark.parametrize("dimension", ["owner", "geo", "region", "segment"])
+def test_the_values_of_a_dimension_add_up_to_their_quarters(dimension: str, reader: Reader) -> None:
+    portfolio = Portfolio(reader, SCOPE.ask(QueryParams("")))
+    first, second = [one for one in portfolio.quarters(date(2026, 4, 1)) if one.figures["accounts"]][:2]
+    for chosen in ([first], [first, second]):
+        parts = portfolio.renewals_by(dimension, [one.label for one in chosen])
+        assert sum(one.figures["up"] for one in parts) == sum(one.figures["up"] for one in chosen)
+        assert sum(one.figures["lost"] for one in parts) == sum(one.figures["lost"] for one in chosen)
