@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from orchestration.ledger.store import Store
 from portal.access import Reader, Row
-from portal.listing import BLANK, MOST_CHOICES, Answer, Listing, Question, plain
+from portal.listing import BLANK, MOST_CHOICES, Answer, Filter, Listing, Question, plain
 
 Condition = sa.ColumnElement[bool]
 
@@ -48,36 +49,41 @@ def of_accounts(store: Store, column: sa.ColumnElement, account_ids: frozenset[s
     return column == sa.any_(sa.literal(ids, sa.ARRAY(sa.Text)))
 
 
-def answer(store: Store, reader: Reader, queue: Queue, question: Question, rows_a_page: int) -> Answer:
-    """One page of a queue; its rows have every column of the table."""
+def answer(
+    store: Store,
+    reader: Reader,
+    queue: Queue,
+    question: Question,
+    rows_a_page: int,
+    also: Mapping[str, Condition] = MappingProxyType({}),
+) -> tuple[Answer, dict[str, int]]:
+    """One page of a queue; its rows have every column of the table. `also` are conditions whose rows are counted.
+
+    Everything is counted in one scan; what is counted by `also` and by value leaves the counted filter out, and `also`
+    the flags too.
+    """
     listing, table = queue.listing, queue.table
+    value = queue.column(str(listing.counted))
+    by_value = next(one for one in listing.filters if one.column == listing.counted)
+    flags = tuple(one for one in listing.filters if one.kind == "flag")
     cut = of_accounts(store, table.c.account_id, reader.account_ids)
-    where = cut & _where(store, reader, queue, question)
+    others = cut & _where(store, reader, queue, question, without=(by_value, *flags))
+    flagged = sa.and_(sa.true(), *_filters(queue, question, flags))
+    fits = flagged & sa.and_(sa.true(), *_filters(queue, question, (by_value,)))
+    counts = [_count(flagged), _count(fits), *(_count(condition) for condition in also.values())]
+    page = sa.select(table).where(others & fits).order_by(*_order(queue, question))
     with store.reading() as con:
-        total = con.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one()
+        found = con.execute(sa.select(value, *counts).select_from(table).where(others).group_by(value)).all()
         offset = (question.page - 1) * rows_a_page
-        ordered = sa.select(table).where(where).order_by(*_order(queue, question))
-        rows = [dict(row) for row in con.execute(ordered.limit(rows_a_page).offset(offset)).mappings()]
-        counts: dict[str, int] = {}
-        if listing.counted:
-            name = next(one.name for one in listing.filters if one.column == listing.counted)
-            value = queue.column(listing.counted)
-            others = cut & _where(store, reader, queue, question, without=name)
-            found = con.execute(sa.select(value, sa.func.count()).where(others).select_from(table).group_by(value))
-            counts = {row[0]: row[1] for row in found if row[0] is not None}
-    return Answer(question, rows, total, rows_a_page, _choices(reader, queue, question), counts)
+        rows = [dict(row) for row in con.execute(page.limit(rows_a_page).offset(offset)).mappings()]
+    of_values = {row[0]: row[1] for row in found if row[0] is not None and row[1]}
+    told = {name: sum(row[3 + place] for row in found) for place, name in enumerate(also)}
+    total = sum(row[2] for row in found)
+    return Answer(question, rows, total, rows_a_page, _choices(reader, queue, question), of_values), told
 
 
-def counted(store: Store, reader: Reader, queue: Queue, question: Question, condition: Condition) -> int:
-    """How many of a question's rows, but for its counted filter and flags, fulfil a condition."""
-    flags = tuple(one.name for one in queue.listing.filters if one.kind == "flag")
-    kept = {name: values for name, values in question.chosen.items() if name not in flags}
-    asked = Question(queue.listing, kept, question.text, None, 1)
-    name = next(one.name for one in queue.listing.filters if one.column == queue.listing.counted)
-    where = of_accounts(store, queue.table.c.account_id, reader.account_ids)
-    where &= _where(store, reader, queue, asked, without=name) & condition
-    with store.reading() as con:
-        return con.execute(sa.select(sa.func.count()).select_from(queue.table).where(where)).scalar_one()
+def _count(condition: Condition) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
 
 
 def first_rows(
@@ -99,15 +105,19 @@ def some_rows(store: Store, reader: Reader, table: sa.Table, key: sa.ColumnEleme
     return [found[one] for one in dict.fromkeys(ids) if one in found]
 
 
-def _where(store: Store, reader: Reader, queue: Queue, question: Question, without: str | None = None) -> Condition:
+def _where(store: Store, reader: Reader, queue: Queue, question: Question, without: Sequence[Filter] = ()) -> Condition:
+    parts = _filters(queue, question, [one for one in queue.listing.filters if one not in without])
+    if question.text:
+        parts.append(_found(store, reader, queue, question.text))
+    return sa.and_(sa.true(), *parts)
+
+
+def _filters(queue: Queue, question: Question, filters: Sequence[Filter]) -> list[Condition]:
     parts: list[Condition] = []
-    for one in queue.listing.filters:
+    for one in filters:
         chosen = question.chosen.get(one.name)
-        is_counted = one.column == queue.listing.counted
-        if one.name == without:
-            continue
         if not chosen:
-            if is_counted:
+            if one.column == queue.listing.counted:
                 parts.append(queue.by_default)
             continue
         column = queue.column(one.column)
@@ -116,9 +126,7 @@ def _where(store: Store, reader: Reader, queue: Queue, question: Question, witho
             continue
         fits = column.in_([value for value in chosen if value != BLANK])
         parts.append(fits | column.is_(None) if BLANK in chosen else fits)
-    if question.text:
-        parts.append(_found(store, reader, queue, question.text))
-    return sa.and_(sa.true(), *parts)
+    return parts
 
 
 def _found(store: Store, reader: Reader, queue: Queue, text: str) -> Condition:

@@ -25,7 +25,7 @@ from orchestration.ledger.tables import actions, transitions
 from portal import audit
 from portal.access import Row
 from portal.evidence import facts, guards
-from portal.ledger_listing import Condition, Queue, answer, counted, first_rows, some_rows
+from portal.ledger_listing import Condition, Queue, answer, first_rows, some_rows
 from portal.listing import Column, Filter, Listing
 from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
@@ -92,13 +92,14 @@ def queue(visit: Visit = Depends(Allowed())) -> Response:
     """Actions of the ledger, what waits for the viewer first."""
     whole = _queue(visit)
     question = QUEUE.ask(visit.request.query_params)
-    found = answer(visit.store, visit.reader, whole, question, visit.policies.portal.rows_a_page)
+    most, also = visit.policies.portal.rows_a_page, {"mine": whole.named["mine"]}
+    found, counts = answer(visit.store, visit.reader, whole, question, most, also)
     chips = [(str(one), str(one).replace("_", " ")) for one in _CHIPS if found.counts.get(one)]
     return visit.page(
         "actions.html.j2",
         found=found,
         chips=chips,
-        mine=counted(visit.store, visit.reader, whole, question, whole.named["mine"]),
+        mine=counts["mine"],
         shown={row["action_id"]: _shown(visit, row) for row in found.rows},
         days=_days(visit),
     )

@@ -27,7 +27,7 @@ from orchestration.ledger.store import utc_now
 from orchestration.ledger.tables import alert_entries, alerts
 from portal import audit
 from portal.access import Row
-from portal.ledger_listing import Condition, Queue, answer, counted, some_rows
+from portal.ledger_listing import Condition, Queue, answer, some_rows
 from portal.listing import Column, Filter, Listing
 from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
@@ -77,14 +77,15 @@ def queue(visit: Visit = Depends(Allowed())) -> Response:
     now = utc_now()
     whole = _queue(visit, now)
     question = QUEUE.ask(visit.request.query_params)
-    found = answer(visit.store, visit.reader, whole, question, visit.policies.portal.rows_a_page)
+    also = {name: whole.named[name] & whole.by_default for name in ("overdue", "mine")}
+    found, counts = answer(visit.store, visit.reader, whole, question, visit.policies.portal.rows_a_page, also)
     entries = _entries(visit, [row["alert_id"] for row in found.rows])
     return visit.page(
         "alerts.html.j2",
         found=found,
         chips=[(one, one.replace("_", " ")) for one in _CHIPS if found.counts.get(one)],
-        overdue=counted(visit.store, visit.reader, whole, question, whole.named["overdue"] & whole.by_default),
-        mine=counted(visit.store, visit.reader, whole, question, whole.named["mine"] & whole.by_default),
+        overdue=counts["overdue"],
+        mine=counts["mine"],
         shown={row["alert_id"]: _shown(visit, row, now, entries[row["alert_id"]]) for row in found.rows},
         may=_may(visit),
     )
