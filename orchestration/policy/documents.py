@@ -21,7 +21,7 @@ _Sentence = Annotated[Text, Field(max_length=_MOST_LETTERS)]
 
 
 class DocumentLists(PolicyModel):
-    """How much documents list."""
+    """The lengths of lists in documents."""
 
     risks: _Listed = setting("Risks of an account.", "rows")
     recommendations: _Listed = setting("Recommendations.", "rows")
