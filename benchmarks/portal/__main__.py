@@ -52,13 +52,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="source", type=Path, help="a home with a publication; default: the demo's")
     parser.add_argument("--home", type=Path, help="where the large home is kept, for the next time")
     parser.add_argument("--no-peer", action="store_true", help="leave Streamlit out")
+    parser.add_argument("--peer-python", type=Path, help="a Python that has Streamlit; default: one is made for it")
     arguments = parser.parse_args(argv)
     work = Path(tempfile.mkdtemp(prefix="account-health-portal-"))
     try:
         settings = _home(arguments, work)
         result = measure(settings, arguments.seconds)
         if not arguments.no_peer:
-            result["peer"] = peer.measure(settings, work)
+            python = arguments.peer_python
+            result["peer"] = peer.run(python, settings) if python else peer.measure(settings, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -124,7 +126,7 @@ def measure(settings: Settings, seconds: float) -> dict[str, Any]:
         result["requests_a_second"] = round(len(taken) / seconds, 1)
         result["failed"] = sum(one["status"] != 200 for one in taken)
         result["alone"] = _figures(_ask(base, plans[:1], seconds / 3))
-        result["exports"] = _exports(client)
+        result["exports"] = _exports(Client(base, "Otto", "executive"))
         result["mb_at_most"] = _peak_mb(process.pid)
         result["swap"] = _swap(settings, base, plans, seconds)
         result["mb_at_most_with_swap"] = _peak_mb(process.pid)
@@ -271,7 +273,7 @@ def _swap(settings: Settings, base: str, plans: Sequence[dict[str, Any]], second
 
     again = Thread(target=_publish_again, args=(settings,))
     again.start()
-    taken = _ask(base, plans, max(60.0, seconds))
+    taken = _ask(base, plans, max(45.0, seconds))
     again.join()
     return {"pages": _figures(taken)["all"], "failed": sum(one["status"] != 200 for one in taken)}
 
