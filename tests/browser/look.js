@@ -32,7 +32,8 @@ const looks = (() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
     const scrolls = node => node !== document.body && (getComputedStyle(node).overflowX !== "visible" || scrolls(node.parentElement));
-    const wide = all("body *").filter(node => node.getBoundingClientRect().right > clientWidth && !scrolls(node));
+    const end = node => node.getBoundingClientRect().left + Math.max(node.offsetWidth, node.scrollWidth);
+    const wide = all("body *").filter(node => end(node) > clientWidth && !scrolls(node));
     return [`wider than the window by ${scrollWidth - clientWidth}: ${wide.slice(0, 3).map(told).join(" ")}`];
   }
 
