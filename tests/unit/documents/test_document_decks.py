@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -121,6 +122,13 @@ def test_a_trend_has_the_last_score_of_each_month(red):
 def test_the_same_facts_make_the_same_bytes(told, red):
     assert pptx(deck_of(told, red)) == pptx(deck_of(told, red))
     assert pdf(brief(red, told.policies)) == pdf(brief(red, told.policies))
+
+
+def test_no_clock_is_in_the_file_nor_in_its_workbooks(told, red):
+    cores = [part for path, part in office.parts(pptx(deck_of(told, red))) if path.endswith("docProps/core.xml")]
+    assert len(cores) == 3
+    moments = {moment for part in cores for moment in re.findall(rb">(\d{4}-\d\d-\d\dT[^<]*)<", part)}
+    assert moments == {f"{red.as_of}T00:00:00Z".encode()}
 
 
 def test_a_day_alone_changes_no_content(told, red):

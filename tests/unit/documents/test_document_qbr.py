@@ -157,5 +157,14 @@ def test_the_deck_shows_what_the_customer_may_know(told, account_id: str):
     assert all(row["label"].lower() in office.text(content).lower() for row in measured)
 
 
+def test_nothing_else_is_even_read(told, account_id: str):
+    facts = customer_facts_of(told.rows, account_id, told.as_of)
+    read = {"account_signals": [facts.account], "account_health": [facts.health]}
+    read |= {"account_health_measures": facts.measures, "health_check_targets": facts.targets}
+    for table, rows in read.items():
+        assert rows
+        assert {column for row in rows for column in row} == set(MAY_KNOW[table])
+
+
 def test_of_an_account_that_isnt_there_nothing_is_known(told):
     assert customer_facts_of(told.rows, "nobody", told.as_of) is None
