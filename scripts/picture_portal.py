@@ -27,8 +27,7 @@ from portal.app import create_app, server_config
 
 PERSON, ROLES = "Otto Brandstätter", ("executive", "manager", "approver_high")
 _FOLDER = PROJECT_ROOT / "docs" / "images"
-_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars", "--lang=en-GB")
-_COLOURS = 256
+_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
 # The models are compiled for the first simulation.
 _SIMULATION_MS = 170_000
 
@@ -71,8 +70,8 @@ PICTURES = (
     Picture("targets", "/"),
     Picture("account", "/accounts/northwind", height=1280),
     Picture("actions", "/actions?status=pending_approval&action=csm_outreach&sort=-due_on", _first_evidence),
-    Picture("portfolio", "/portfolio", _charts, height=850),
-    Picture("simulator", "/simulator", _result),
+    Picture("portfolio", "/portfolio", _charts, height=880),
+    Picture("simulator", "/simulator", _result, height=1400),
     Picture("dark", "/alerts", theme="dark"),
     Picture("phone", "/", width=390, height=844),
 )
@@ -94,7 +93,7 @@ def main(home: Path) -> None:
 
 
 def _taken(browser: Browser, base: str, picture: Picture) -> bytes:
-    """The picture as PNG, in as many colours as it takes to look the same."""
+    """The picture as PNG, packed well."""
     context = browser.new_context(
         base_url=base,
         viewport={"width": picture.width, "height": picture.height},
@@ -116,7 +115,7 @@ def _taken(browser: Browser, base: str, picture: Picture) -> bytes:
     whole = Image.open(BytesIO(page.screenshot()))
     context.close()
     made = BytesIO()
-    whole.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(made, "PNG", optimize=True)
+    whole.convert("RGB").save(made, "PNG", optimize=True)
     return made.getvalue()
 
 
