@@ -110,9 +110,12 @@ def policies_with_examples(tmp_path):
     shutil.copytree(PROJECT_ROOT / "policies", folder)
     examples: dict[str, list] = {"sources": [], "thresholds": [], "overrides": [], "rules": []}
     named: dict[str, dict] = {key: {} for key in (*_SYSTEMS, "targets")}
+    access = yaml.safe_load((folder / "access.yaml").read_text(encoding="utf-8"))
     for key, entries in _policies_shown():
         if key in named:
             named[key].update(entries)
+        elif key in ("sign_in", *access):
+            access[key] = {**(access.get(key) or {}), **entries}
         else:
             _add(examples[key], entries)
     rules = (folder / "actions.yaml").read_text(encoding="utf-8")
@@ -126,6 +129,7 @@ def policies_with_examples(tmp_path):
             empty = "[]" if key in examples else "{}"
             text = text.replace(f"\n{key}: {empty}\n", "\n" + yaml.safe_dump({key: entries}, sort_keys=False))
         (folder / file).write_text(text, encoding="utf-8")
+    (folder / "access.yaml").write_text(yaml.safe_dump(access, allow_unicode=True), encoding="utf-8")
     for page in PAGES:
         for block in _blocks(page, "csv"):
             if block.startswith("alias,"):
@@ -156,6 +160,9 @@ def test_policy_examples_load(policies_with_examples):
     assert {source.name for source in policies.sources.sources} >= {"files", "mailbox", "telemetry"}
     assert set(policies.systems.by_name) == {"crm", "support", "product", "reports", "lake"}
     assert list(policies.write_back.targets) == ["crm_accounts"]
+    assert policies.access.sign_in.oidc is not None
+    assert policies.access.sign_in.saml is not None
+    assert policies.access.groups
     assert len(policies.sources.thresholds) >= 1
     assert len(policies.health_checks.overrides) == 2
     assert [alias.account for alias in policies.account_aliases] == ["Kestrel Aviation"]

@@ -32,7 +32,7 @@ CASES = [
          "approvals.by_sensitivity.high", "a list of 0", "at least 1"),
     Case("approver twice", WHO, "reassign_ownership: [manager, admin]", "reassign_ownership: [admin, admin]",
          "reassign_ownership", "approvals.by_action.reassign_ownership[1]", '"admin" again', "each once"),
-    Case("unknown key", WHO, "snooze:", "snoze:", "snoze:", "snoze", "the unknown key", "one of people, approvals",
+    Case("unknown key", WHO, "snooze:", "snoze:", "snoze:", "snoze", "the unknown key", "one of sign_in, people",
          "did you mean snooze?"),
     Case("unknown kind", WHERE, DRY, beside("{kind: pigeon}"), "other:", "connectors.other.kind", '"pigeon"',
          "one of dry_run, slack, teams, email or webhook".replace(" or ", ", ")),

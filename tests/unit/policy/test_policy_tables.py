@@ -21,6 +21,8 @@ from orchestration.sources.streams import STREAMS
 SHIPPED = Path(__file__).parents[3] / "policies"
 BASE = yaml.safe_load((SHIPPED / "health_checks.yaml").read_text())
 LOADED = load_policies(SHIPPED)
+# Nothing is closed until somebody says so.
+EMPTY_AS_SHIPPED = {"closed_periods"}
 
 SEGMENTS = ["smb", "mid_market", "enterprise"]
 PRODUCTS = ["Gold", "gold", "*", "smb", "product=Gold"]
@@ -145,7 +147,7 @@ def test_columns_are_documented_and_typed() -> None:
     assert tables.keys() == SCHEMAS.keys()
     for name, table in tables.items():
         assert table.schema.equals(SCHEMAS[name])
-        assert table.num_rows > 0
+        assert table.num_rows > 0 or name in EMPTY_AS_SHIPPED
         for field in table.schema:
             assert field.metadata[b"description"], f"{name}.{field.name} has no meaning"
             assert field.nullable or table[field.name].null_count == 0
