@@ -24,8 +24,10 @@ from starlette.responses import Response, StreamingResponse
 
 from orchestration.publishing.sql import identifier
 from portal import audit
-from portal.listing import Listing, Question, all_rows
+from portal.listing import Filter, Listing, Question, all_rows
+from portal.pages.account import ACCOUNTS
 from portal.pages.hygiene import ISSUES, SCORECARD
+from portal.pages.portfolio import DECISIONS, EXPANSIONS, RETENTION
 from portal.pages.targets import CANDIDATES
 from portal.web import ALL, Allowed, Refusal, Visit, absent
 
@@ -64,8 +66,42 @@ _PORTFOLIO = ("manager", "executive", "admin")
 # By the name in the address. The columns are those of the table as it is published.
 LISTINGS: Mapping[str, Export] = {
     "targets": Export(CANDIDATES),
+    "accounts": Export(ACCOUNTS),
     "hygiene": Export(ISSUES),
     "hygiene_scorecard": Export(SCORECARD),
+    "decisions": Export(DECISIONS, _PORTFOLIO),
+    "retention": Export(RETENTION, _PORTFOLIO),
+    "expansions": Export(EXPANSIONS, _PORTFOLIO),
+    # As the publication has them; the pages show the ledger, where people have gone on since.
+    "actions": Export(
+        Listing(
+            source="recommended_actions",
+            columns=(),
+            filters=(
+                Filter("status", "Status", "status"),
+                Filter("account", "Account", "account_id"),
+                Filter("priority", "Priority", "priority"),
+                Filter("action", "Action", "action"),
+                Filter("segment", "Segment", "segment"),
+                Filter("geo", "GEO", "geo"),
+            ),
+            searched=("account_name", "title", "rationale"),
+            order="priority, due_on nulls last, action_id",
+            key="action_id",
+        ),
+        is_laid_out=False,
+    ),
+    "alerts": Export(
+        Listing(
+            source="alerts",
+            columns=(),
+            filters=(Filter("account", "Account", "account_id"), Filter("kind", "Kind", "alert")),
+            searched=("account_name", "title", "evidence"),
+            order="raised_at, alert_id",
+            key="alert_id",
+        ),
+        is_laid_out=False,
+    ),
 }
 
 

@@ -58,15 +58,20 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = _home(arguments, work)
         result = measure(settings, arguments.seconds)
+        _write(result)
         if not arguments.no_peer:
             python = arguments.peer_python
             result["peer"] = peer.run(python, settings) if python else peer.measure(settings, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (HERE / "REPORT.md").write_text(report(result), encoding="utf-8")
+    _write(result)
     print(report(result))
     return 0
+
+
+def _write(result: dict[str, Any]) -> None:
+    (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (HERE / "REPORT.md").write_text(report(result), encoding="utf-8")
 
 
 def _home(arguments: argparse.Namespace, work: Path) -> Settings:
@@ -239,9 +244,10 @@ def _ask(base: str, plans: Sequence[dict[str, Any]], seconds: float) -> list[dic
 
 def _figures(taken: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Of each page, and of all: how many, and percentiles of milliseconds at the server and at the client."""
-    pages = {one["page"] for one in taken}
+    answered = [one for one in taken if one["status"] == 200]
+    pages = {one["page"] for one in answered}
     return {
-        page: _percentiles([one for one in taken if page in (one["page"], "all")]) for page in (*sorted(pages), "all")
+        page: _percentiles([one for one in answered if page in (one["page"], "all")]) for page in (*sorted(pages), "all")
     }
 
 

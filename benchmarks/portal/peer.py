@@ -11,7 +11,7 @@ from typing import Any
 from orchestration.publishing.manifest import current_snapshot_id
 from orchestration.settings import Settings
 
-RUNS = 100
+RUNS = 30
 _PACKAGES = ("streamlit", "pandas", "pyarrow")
 _HOW = (
     "The table of targets in Streamlit (`peer_streamlit.py`): the same Parquet file, kept in memory, filtered and"

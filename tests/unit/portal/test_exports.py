@@ -137,6 +137,16 @@ def test_what_is_too_long_is_refused_with_the_count(settings: Settings, base: st
     assert client.get("/export/targets.xlsx?status=past_due").status_code == 200
 
 
+@pytest.mark.parametrize("name", ["accounts", "actions", "alerts", "decisions", "expansions", "hygiene", "retention"])
+def test_every_list_can_be_had_as_a_file(base: str, name: str) -> None:
+    everything = rows_of(signed_in(base, "Otto", ["executive"]).get(f"/export/{name}.csv"))
+    own = rows_of(signed_in(base, SELLER, ["manager"], geos=["APAC"]).get(f"/export/{name}.csv"))
+    assert len(own) < len(everything)
+    assert {row["geo"] for row in own} <= {"APAC"}
+    if name in ("decisions", "expansions", "retention"):
+        assert signed_in(base, SELLER).get(f"/export/{name}.csv").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/export/nothing.csv", "/export/targets.pdf", "/export/..%2f..%2fetc.csv"])
 def test_nothing_else_is_exported(base: str, path: str) -> None:
     assert signed_in(base, "Otto", ["executive"]).get(path).status_code == 404
