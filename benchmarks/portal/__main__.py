@@ -245,10 +245,8 @@ def _ask(base: str, plans: Sequence[dict[str, Any]], seconds: float) -> list[dic
 def _figures(taken: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Of each page, and of all: how many, and percentiles of milliseconds at the server and at the client."""
     answered = [one for one in taken if one["status"] == 200]
-    pages = {one["page"] for one in answered}
-    return {
-        page: _percentiles([one for one in answered if page in (one["page"], "all")]) for page in (*sorted(pages), "all")
-    }
+    pages = sorted({one["page"] for one in answered})
+    return {page: _percentiles([one for one in answered if page in (one["page"], "all")]) for page in (*pages, "all")}
 
 
 def _percentiles(taken: Sequence[dict[str, Any]]) -> dict[str, float]:
