@@ -216,8 +216,13 @@ def _where(summary: Summary, settings: Settings) -> str:
     else:
         lines.append("A later as-of date stays current; this one stands beside it.")
     lines.append(f"Policies  version {summary.policy_version}")
-    lines.append("Next      make portal opens the pages: sign in as whoever you want to be")
-    lines.append("          make dev opens the runs, assets and checks in the Dagster UI")
+    if settings.home_path == Settings().home_path:
+        lines.append("Next      make portal opens the pages: sign in as whoever you want to be")
+        lines.append("          make dev opens the runs, assets and checks in the Dagster UI")
+    else:
+        home = _short(settings.home_path)
+        lines.append(f"Next      account-health portal --development --home {home}")
+        lines.append(f"          ACCOUNT_HEALTH_HOME={home} make dev")
     return "\n".join(escape(line) for line in lines)
 
 
