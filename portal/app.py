@@ -25,6 +25,7 @@ from portal import api, exports, operations, pages
 from portal.access import UnreadableTableError
 from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
+from portal.ledger_mirror import Mirror
 from portal.listing import QuestionError
 from portal.previews import Drafts
 from portal.publications import Library
@@ -84,6 +85,7 @@ def create_app(
         previews = Background(figures.preview_seconds_most, figures.previews_waiting_most, figures.previews_kept)
         store = await run_in_threadpool(Store.open, settings, patience_seconds)
         door.open(store)
+        mirror = Mirror(store)
         if not only_hooks:
             key = await run_in_threadpool(_key, settings)
             app.state.portal = Portal(
@@ -91,6 +93,7 @@ def create_app(
                 policies=policies,
                 library=library,
                 store=store,
+                mirror=mirror,
                 sessions=Sessions(store, policies.portal, key),
                 tokens=Tokens(store, policies.access, policies.portal),
                 rates=Rates(policies.portal.most_a_minute),
@@ -104,6 +107,7 @@ def create_app(
                 is_behind_tls=is_behind_tls,
             )
             library.begin()
+            mirror.begin()
         try:
             yield
         finally:
@@ -112,6 +116,7 @@ def create_app(
             for way in found.values():
                 way.close()
             library.close()
+            mirror.close()
             store.close()
 
     app = FastAPI(title="account-health", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from portal.access import Reader, Row
 from portal.listing import BLANK, MOST_CHOICES, Answer, Filter, Listing, Question, plain
 
 Condition = sa.ColumnElement[bool]
+# A published table, and its columns by filter.
+Choices = tuple[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Queue:
     order: Sequence[sa.ColumnElement]
     # What is shown where nothing is chosen of the filter that is counted.
     by_default: Condition
-    # Where the values of filters are looked up: published columns by filter.
-    choices: tuple[str, Mapping[str, str]] = ("", field(default_factory=dict))
+    # Where the values of filters are looked up.
+    choices: Choices
 
     def column(self, name: str) -> sa.ColumnElement:
         """What a name of the listing stands for."""
@@ -79,29 +81,28 @@ def answer(
     of_values = {row[0]: row[1] for row in found if row[0] is not None and row[1]}
     told = {name: sum(row[3 + place] for row in found) for place, name in enumerate(also)}
     total = sum(row[2] for row in found)
-    return Answer(question, rows, total, rows_a_page, _choices(reader, queue, question), of_values), told
+    choices = choices_of(reader, listing, queue.choices, question)
+    return Answer(question, rows, total, rows_a_page, choices, of_values), told
 
 
 def _count(condition: Condition) -> sa.ColumnElement[int]:
     return sa.func.sum(sa.case((condition, 1), else_=0))
 
 
-def first_rows(
-    store: Store, reader: Reader, queue: Queue, question: Question, condition: Condition, at_most: int
-) -> list[Row]:
-    """The first rows of a question that fulfil a condition."""
-    where = of_accounts(store, queue.table.c.account_id, reader.account_ids)
-    where &= _where(store, reader, queue, question) & condition
-    ordered = sa.select(queue.table).where(where).order_by(*_order(queue, question)).limit(at_most)
-    with store.reading() as con:
-        return [dict(row) for row in con.execute(ordered).mappings()]
-
-
 def some_rows(store: Store, reader: Reader, table: sa.Table, key: sa.ColumnElement, ids: Sequence[str]) -> list[Row]:
     """Those of these rows that are there and that the viewer sees, in the order of `ids`."""
     where = of_accounts(store, table.c.account_id, reader.account_ids) & key.in_(list(ids))
+    return _in_order(store, sa.select(table).where(where), key, ids)
+
+
+def whole_rows(store: Store, table: sa.Table, key: sa.ColumnElement, ids: Sequence[str]) -> list[Row]:
+    """Those of these rows that are there, in the order of `ids`; whoever asks has cut them."""
+    return _in_order(store, sa.select(table).where(key.in_(list(ids))), key, ids)
+
+
+def _in_order(store: Store, query: sa.Select, key: sa.ColumnElement, ids: Sequence[str]) -> list[Row]:
     with store.reading() as con:
-        found = {row[key.key]: dict(row) for row in con.execute(sa.select(table).where(where)).mappings()}
+        found = {row[key.key]: dict(row) for row in con.execute(query).mappings()}
     return [found[one] for one in dict.fromkeys(ids) if one in found]
 
 
@@ -151,11 +152,13 @@ def _order(queue: Queue, question: Question) -> Sequence[sa.ColumnElement]:
     return (sa.nulls_last(directed), *queue.table.primary_key.columns)
 
 
-def _choices(reader: Reader, queue: Queue, question: Question) -> dict[str, Sequence[str] | None]:
+def choices_of(
+    reader: Reader, listing: Listing, choices: Choices, question: Question
+) -> dict[str, Sequence[str] | None]:
     """The values of filters, as the publication has them; None where there are too many, or none is known."""
-    published, columns = queue.choices
+    published, columns = choices
     found: dict[str, Sequence[str] | None] = {}
-    for one in queue.listing.filters:
+    for one in listing.filters:
         if one.kind == "flag":
             found[one.name] = ("yes", "no")
             continue

@@ -27,6 +27,7 @@ from orchestration.settings import Settings
 from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
 from portal.background import Background
+from portal.ledger_mirror import Mirror
 from portal.previews import Drafts
 from portal.publications import Edition, Library
 from portal.security import Rates, cookie_name, is_same_site
@@ -73,6 +74,8 @@ class Portal:
     policies: Policies
     library: Library
     store: Store
+    # The actions of the ledger, as their queue looks for them.
+    mirror: Mirror
     sessions: Sessions
     tokens: Tokens
     rates: Rates

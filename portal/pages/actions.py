@@ -24,8 +24,9 @@ from orchestration.ledger.store import utc_now
 from orchestration.ledger.tables import actions, transitions
 from portal import audit
 from portal.access import Row
+from portal.action_queue import OVER, ActionQueue
 from portal.evidence import facts, guards
-from portal.ledger_listing import Condition, Queue, answer, first_rows, some_rows
+from portal.ledger_listing import some_rows
 from portal.listing import Column, Filter, Listing
 from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
@@ -58,8 +59,6 @@ QUEUE = Listing(
     key="action_id",
     counted="status",
 )
-# Those that are over are shown when asked for.
-OVER = (Status.DONE, Status.REJECTED, Status.EXPIRED, Status.CAUSE_CLEARED)
 # Chips in the order in which people look at them.
 _CHIPS = (
     Status.PENDING_APPROVAL,
@@ -71,13 +70,6 @@ _CHIPS = (
     Status.EXECUTING,
     *OVER,
 )
-_PUBLISHED = {
-    "priority": "priority",
-    "action": "action",
-    "owner": "coalesce(owner, owner_role)",
-    "segment": "segment",
-    "geo": "geo",
-}
 _DONE = {
     "approve": "Approved",
     "reject": "Rejected",
@@ -90,16 +82,14 @@ _DONE = {
 @router.get(PATH)
 def queue(visit: Visit = Depends(Allowed())) -> Response:
     """Actions of the ledger, what waits for the viewer first."""
-    whole = _queue(visit)
-    question = QUEUE.ask(visit.request.query_params)
-    most, also = visit.policies.portal.rows_a_page, {"mine": whole.named["mine"]}
-    found, counts = answer(visit.store, visit.reader, whole, question, most, also)
+    most = visit.policies.portal.rows_a_page
+    found, mine = ActionQueue(visit, QUEUE.ask(visit.request.query_params)).page(most)
     chips = [(str(one), str(one).replace("_", " ")) for one in _CHIPS if found.counts.get(one)]
     return visit.page(
         "actions.html.j2",
         found=found,
         chips=chips,
-        mine=counts["mine"],
+        mine=mine,
         shown={row["action_id"]: _shown(visit, row) for row in found.rows},
         days=_days(visit),
     )
@@ -115,9 +105,7 @@ def ask_again(visit: Visit = Depends(Allowed())) -> Response:
     if named:
         rows = some_rows(visit.store, visit.reader, actions, actions.c.action_id, named)
     else:
-        whole = _queue(visit)
-        question = QUEUE.ask(visit.request.query_params)
-        rows = first_rows(visit.store, visit.reader, whole, question, whole.named["mine"], most)
+        rows = ActionQueue(visit, QUEUE.ask(visit.request.query_params)).first_of_mine(most)
     can = [row for row in rows if "approve" in _offers(visit, row)[0]]
     return visit.page(
         "actions_approve.html.j2",
@@ -200,37 +188,6 @@ def decide(
     visit.audit(audit.Event.DECISION, action_id, account_id=row["account_id"], detail=_detail(decision, reason))
     said = f"{_DONE[decision]}: {row['title']}, {row['account_name'] or row['account_id']}."
     return visit.back(_back(form.get("back")), said)
-
-
-def _queue(visit: Visit) -> Queue:
-    named = {"with": sa.func.coalesce(actions.c.owner, actions.c.owner_role), "mine": _mine(visit)}
-    place = sa.case(
-        (named["mine"], 0),
-        (actions.c.status == str(Status.PENDING_APPROVAL), 1),
-        (actions.c.status == str(Status.FAILED), 2),
-        else_=3,
-    )
-    return Queue(
-        QUEUE,
-        actions,
-        named,
-        order=(place, actions.c.priority, sa.nulls_last(actions.c.due_on), actions.c.action_id),
-        by_default=actions.c.status.not_in([str(one) for one in OVER]),
-        choices=("recommended_actions", _PUBLISHED),
-    )
-
-
-def _mine(visit: Visit) -> Condition:
-    """Whether an action waits for an approval that the viewer may give."""
-    access, roles = visit.policies.access, visit.viewer.roles
-    apart = access.approvals.by_action
-    by_name = [name for name, who in apart.items() if roles & set(who)]
-    by_sensitivity = [level for level, who in access.approvals.by_sensitivity if roles & set(who)]
-    may = actions.c.action.in_(by_name) | (
-        actions.c.action.not_in(list(apart)) & actions.c.sensitivity.in_(by_sensitivity)
-    )
-    asked_for = sa.func.lower(sa.func.coalesce(actions.c.requested_by, "")) == visit.desk.person.lower()
-    return may & (actions.c.status == str(Status.PENDING_APPROVAL)) & ~asked_for
 
 
 def _one(visit: Visit, action_id: str) -> Row:
