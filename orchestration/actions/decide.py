@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -138,7 +139,9 @@ class Desk:
                 raise DecisionError(f"action {action_id} is {words(action['status'])}; only what failed is tried again")
             self._must_approve(action, "retry")
             again = {"attempts": 0, "next_attempt_at": None, "problem": None}
-            again |= {"approved_by": self.person, "decided_under": action["decided_under"] or action["mode"]}
+            # Who approved it stays so: whoever asked for it may have it tried again, not become its approver.
+            again["approved_by"] = action["approved_by"] or self.person
+            again["decided_under"] = action["decided_under"] or action["mode"]
             move_one(con, action, Status.QUEUED, self.person, self.now, told, **again)
             return self._now(con, action_id)
 
@@ -199,8 +202,15 @@ def _what_happened(con: Connection, action: Mapping[str, Any]) -> str:
 
 
 def is_same_person(one_person: str, another: str) -> bool:
-    """Whether two names of people are the same one, however they are written."""
-    return one_person.casefold() == another.casefold()
+    """Whether two names of people look the same: whatever their case, their accents' bytes, and signs nobody sees."""
+    return _seen(one_person) == _seen(another)
+
+
+def _seen(person: str) -> str:
+    name = unicodedata.normalize("NFKC", person).casefold()
+    # Again: case folding takes some letters apart.
+    name = unicodedata.normalize("NFKC", name)
+    return " ".join("".join(sign for sign in name if unicodedata.category(sign) != "Cf").split())
 
 
 def _words(reason: str | None) -> str | None:

@@ -141,6 +141,8 @@ class Store:
 def sqlite_url(file: Path) -> str:
     """The URL of a ledger in a file."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    # It names people, sessions and what was decided: for its owner alone, as the files that SQLite puts beside it.
+    file.touch(mode=0o600)
     return f"sqlite:///{file}"
 
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from ledgers import DAY, log, reasons, row, statuses, take
 
-from orchestration.actions.decide import DecisionError, Desk, NotAllowedError
+from orchestration.actions.decide import DecisionError, Desk, NotAllowedError, is_same_person
 from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
 from tests.support.ledger import NOW, action
@@ -173,3 +173,11 @@ def test_two_who_decide_at_once_decide_once(store: Store, ledger_url: str, rules
         thread.join()
     assert sorted(said) == ["decided", *["too late"] * 3]
     assert len(log(store, "m")) in (2, 3)
+
+
+@pytest.mark.parametrize(
+    "written", ["Ze\u0301 Leroy", "z\u00e9  leroy", "Z\u00e9\u200b Leroy", "\u2068Z\u00c9 LEROY\u2069"]
+)
+def test_nobody_is_somebody_else_by_spelling(written: str) -> None:
+    assert is_same_person("Z\u00e9 Leroy", written)
+    assert not is_same_person("Ze Leroy", written)

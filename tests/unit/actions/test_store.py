@@ -140,3 +140,10 @@ def test_every_state_can_be_reached_and_nothing_else_begins() -> None:
         else:
             with pytest.raises(IllegalMoveError, match="an action that is new can't become"):
                 check_move(None, status)
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    with Store.at(sqlite_url(tmp_path / "operations.db")) as store, store.writing() as con:
+        con.execute(sa.insert(audit_log).values(happened_at=utc_now(), event="sign_in"))
+        modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.glob("operations.db*")}
+    assert set(modes.values()) == {0}, modes
