@@ -125,6 +125,10 @@ class UnreadableTableError(LookupError):
     """A table that isn't in this publication, or that nobody has said who may see."""
 
 
+class OlderPublicationError(UnreadableTableError):
+    """A table or column that the portal knows of, and the publication doesn't have yet."""
+
+
 @dataclass(frozen=True)
 class Viewer:
     """A person, or a machine with a token, as far as the portal has to know."""
@@ -145,6 +149,11 @@ class Viewer:
     @property
     def sees_all(self) -> bool:
         return "all" in self.sees
+
+    @property
+    def lacks_areas(self) -> bool:
+        """Whether the accounts of an area are all that the viewer could see, and no area is given."""
+        return self.sees == {"area"} and not self.geos and not self.regions
 
     def may(self, *roles: str) -> bool:
         """Whether the viewer has one of these roles."""
@@ -310,7 +319,9 @@ class Reader:
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of a table; raises UnreadableTableError."""
         if table not in self.manifest.tables:
-            raise UnreadableTableError(table)
+            tables = self.viewer.tables
+            is_known = table in CUTS and (tables is None or table in tables)
+            raise OlderPublicationError(table) if is_known else UnreadableTableError(table)
         return tuple(column.name for column in self.manifest.tables[table].columns)
 
     @cached_property

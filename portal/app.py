@@ -22,7 +22,7 @@ from orchestration.ledger.store import Store
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal import api, exports, operations, pages
-from portal.access import UnreadableTableError
+from portal.access import OlderPublicationError, UnreadableTableError
 from portal.background import Background
 from portal.hooks import BODY_SECONDS, Door
 from portal.ledger_mirror import Mirror
@@ -134,6 +134,7 @@ def create_app(
     if development_sign_in:
         app.include_router(development.router)
     _answer_errors(app)
+    _answer_what_is_not_published(app)
     app.include_router(operations.router)
     app.state.figures = operations.Figures()
     app.add_middleware(operations.Watch, figures=app.state.figures)
@@ -163,15 +164,6 @@ def _answer_errors(app: FastAPI) -> None:
         # A form may lead to pages of this server only: not on to a provider, but to a page with a link there.
         return RedirectResponse("/sign-in?stay=1", 303)
 
-    @app.exception_handler(UnreadableTableError)
-    @app.exception_handler(duckdb.BinderException)
-    def _(request: Request, error: Exception) -> Response:
-        log.warning("%s: %s", request.url.path, error)
-        return refused(
-            request,
-            Refusal(404, "Not in this publication", "This publication doesn't have what the page shows: refresh once."),
-        )
-
     @app.exception_handler(QuestionError)
     def _(request: Request, error: QuestionError) -> Response:
         return refused(request, Refusal(400, "The address asks for something else", f"{error}."))
@@ -187,6 +179,22 @@ def _answer_errors(app: FastAPI) -> None:
         number = request.scope.get("request_id", "")
         return refused(
             request, Refusal(500, "Something broke", f"It is logged under {number}; nothing was changed half-way.")
+        )
+
+
+def _answer_what_is_not_published(app: FastAPI) -> None:
+    @app.exception_handler(UnreadableTableError)
+    def _(request: Request, error: Exception) -> Response:
+        log.warning("%s: %s", request.url.path, error)
+        return refused(request, Refusal(404, "Not in this publication", "There is no such table, or it isn't yours."))
+
+    @app.exception_handler(OlderPublicationError)
+    @app.exception_handler(duckdb.BinderException)
+    def _(request: Request, error: Exception) -> Response:
+        log.warning("%s: the publication doesn't have it: %s", request.url.path, error)
+        return refused(
+            request,
+            Refusal(503, "Not in this publication", "This publication is older than the portal: refresh once."),
         )
 
 

@@ -73,8 +73,8 @@ class Portfolio:
         self._where, self._values = question.where()
 
     def by_status(self) -> dict[str, Row]:
-        """Accounts and ARR by status, worst first; `none` is without a score."""
-        return self._grouped("account_health", "status", "sum(arr)", STATUSES)
+        """Accounts and ARR by the status that people go by, worst first; `none` is without a score."""
+        return self._grouped("account_health", "final_status", "sum(arr)", STATUSES)
 
     def by_urgency(self) -> dict[str, Row]:
         """Decisions by urgency, with the ARR they are about."""
@@ -114,7 +114,7 @@ class Portfolio:
         return {value: found.get(value, {"value": value, "n": 0, "arr": Decimal(0)}) for value in order}
 
     def mix(self) -> list[tuple[str, dict[str, int]]]:
-        """Accounts by status at the last as-of of each month that was kept, the latest ones."""
+        """Accounts by machine status at the last as-of of each month that was kept, the latest ones."""
         rows = self._reader.rows(
             "with months as (select max(as_of_date) as as_of_date from {account_health_history}"  # noqa: S608
             f" group by date_trunc('month', as_of_date) order by 1 desc limit {MONTHS_SHOWN})"
@@ -264,9 +264,10 @@ def summary(
     return [
         Markup("{} with ARR of {}: {}{}.").format(_many(accounts, "account"), money(now["ARR"].now), counts, unscored),
         escape(_movement(now["Mean score"])),
-        Markup("ARR of {} is at risk or critical, and {} is expected to be lost.").format(
-            money(now["ARR at risk or critical"].now), money(now["ARR expected to be lost"].now)
-        ),
+        Markup(
+            "ARR of {} is in accounts at risk or critical; over all accounts, the healthy ones too, {} is expected"
+            " to be lost."
+        ).format(money(now["ARR at risk or critical"].now), money(now["ARR expected to be lost"].now)),
         escape(_waiting(portfolio.by_urgency())),
         Markup(
             "Renewals of {} fall into this and the next quarter; expansions are expected to bring {} a year."

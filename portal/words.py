@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,11 @@ from markupsafe import Markup, escape
 NOTHING = "–"
 _STEPS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "K"))
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+# What the parts of a name stand for; texts of people aren't names and stay as they are.
+_NAME = re.compile(r"[a-z0-9_]+")
+_SHORT = {"hc": "health check"} | {
+    part: part.upper() for part in ("ae", "arr", "csat", "csm", "geo", "nps", "qbr", "sla")
+}
 _LONGEST_NAME = 120
 # Formatted values that are kept.
 _KEPT = 8_192
@@ -58,8 +64,13 @@ def percent(value: Decimal | float | int | None, places: int = 0) -> str:
 
 
 def words(name: str | None) -> str:
-    """A name of a table or a value as words: past_due → past due."""
-    return NOTHING if name is None else str(name).replace("_", " ")
+    """A name of a table or a value as words: hc_past_due → health check past due."""
+    if name is None:
+        return NOTHING
+    text = str(name)
+    if _NAME.fullmatch(text):
+        return " ".join(_SHORT.get(part, part) for part in text.split("_"))
+    return text.replace("_", " ")
 
 
 def day(value: date | None) -> str:

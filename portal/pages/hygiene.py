@@ -25,7 +25,7 @@ from orchestration.operations.acceptances import (
     withdraw,
 )
 from portal import audit
-from portal.access import Row, UnreadableTableError
+from portal.access import OlderPublicationError, Row
 from portal.listing import Column, Filter, Listing, Question, answer
 from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
@@ -179,7 +179,7 @@ def decide(
 
 def _must_know_acceptances(visit: Visit) -> None:
     if "accepted_until" not in visit.reader.columns("hygiene_issues"):
-        raise UnreadableTableError("hygiene_issues.accepted_until")
+        raise OlderPublicationError("hygiene_issues.accepted_until")
 
 
 def _chosen(question: Question, name: str, values: tuple[str, ...]) -> Question:

@@ -21,3 +21,11 @@ document.addEventListener("htmx:configRequest", event => {
   const { formData } = event.detail;
   for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
 });
+
+// A phone shows a part of the navigation: the part with the page that is open.
+const current = document.querySelector(".top nav a[aria-current]");
+if (current) {
+  const bar = current.closest("nav");
+  const { left, width } = current.getBoundingClientRect();
+  bar.scrollLeft += left + width / 2 - bar.getBoundingClientRect().left - bar.clientWidth / 2;
+}

@@ -15,6 +15,7 @@ from orchestration.settings import Settings
 from portal.access import Identity, Reader, viewer_of
 from portal.portfolio import SCOPE, Portfolio, _trend, quarter_start
 from portal.publications import Library
+from portal.words import words
 from tests.support.portal import GEO, OTHER_GEO, Person, home, published, served, signed_in
 
 PAGES = (
@@ -77,12 +78,66 @@ def test_other_roles_are_refused(role: str, base: str) -> None:
 
 
 def test_statuses_count_the_accounts_one_sees(settings: Settings, executive: Person, manager: Person) -> None:
-    query = "select status, count(*) as n from account_health where status is not null {} group by 1"
+    query = (
+        "select final_status as status, count(*) as n from account_health where final_status is not null {} group by 1"
+    )
     everything = {row["status"]: row["n"] for row in published(settings, query.format(""))}
     of_area = {row["status"]: row["n"] for row in published(settings, query.format(f"and geo = '{GEO}'"))}
     assert everything != of_area
     assert _counts(executive.get("/portfolio").text) == {name: 0 for name in ("RED", "YELLOW", "GREEN")} | everything
     assert _counts(manager.get("/portfolio").text) == {name: 0 for name in ("RED", "YELLOW", "GREEN")} | of_area
+
+
+def test_a_tile_leads_to_as_many_accounts(executive: Person) -> None:
+    html = executive.get("/portfolio").text
+    tiles = re.findall(r'href="(/accounts\?status=(?:RED|YELLOW|GREEN))">.*?class="figure">([\d,]+)<', html, re.S)
+    assert len(tiles) >= 2
+    for link, count in tiles:
+        assert re.search(rf"\b{count} accounts?[,.]", executive.get(link).text), link
+
+
+def test_outcomes_add_up_to_what_was_due(executive: Person) -> None:
+    html = executive.get("/portfolio/performance").text
+    names = ("Due", "On time", "Late", "Past due", "Missed", "Open, due today")
+    columns = [[int(one) for one in re.findall(rf'data-label="{name}">(\d+)</td>', html)] for name in names]
+    assert columns[0]
+    for due, *parts in zip(*columns, strict=True):
+        assert due == sum(parts)
+
+
+def test_lists_are_had_as_files_of_as_many_rows(executive: Person) -> None:
+    for path in (
+        "/portfolio/decisions",
+        "/portfolio/retention",
+        "/portfolio/expansions",
+        "/accounts",
+        "/alerts",
+        "/actions",
+    ):
+        html = executive.get(f"{path}?q=a").text
+        links = re.findall(r'href="(/export/[^"]+)"', html)
+        assert [link.split("?")[0].rpartition(".")[2] for link in links] == ["csv", "xlsx"], path
+        answer = executive.get(unescape(links[0]))
+        assert answer.status_code == 200, answer.text
+        if counted := re.search(r'class="out">All ([\d,]+)', html):
+            assert answer.headers["x-rows"] == counted[1].replace(",", ""), path
+        else:
+            assert path in ("/alerts", "/actions")
+
+
+def test_a_manager_without_an_area_is_told_why_lists_are_empty(base: str, executive: Person, manager: Person) -> None:
+    lost = signed_in(base, "Lo St", ("manager",))
+    for path in ("/", "/accounts", "/hygiene"):
+        assert "manager without GEO or region" in lost.get(path).text
+        assert "manager without GEO or region" not in manager.get(path).text + executive.get(path).text
+    assert "Show what is open" not in lost.get("/hygiene").text
+
+
+def test_pages_outside_the_navigation_are_linked_for_who_may_use_them(base: str, executive: Person) -> None:
+    menu = executive.get("/").text
+    assert 'href="/api"' in menu
+    assert 'href="/tokens"' not in menu
+    assert 'href="/tokens"' in signed_in(base, "Ad Min", ("admin",)).get("/").text
 
 
 def test_a_filter_narrows_every_figure_as_a_cut_does(executive: Person, manager: Person) -> None:
@@ -258,3 +313,17 @@ def test_the_values_of_a_dimension_add_up_to_their_quarters(dimension: str, read
         parts = portfolio.renewals_by(dimension, [one.label for one in chosen])
         assert sum(one.figures["up"] for one in parts) == sum(one.figures["up"] for one in chosen)
         assert sum(one.figures["lost"] for one in parts) == sum(one.figures["lost"] for one in chosen)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("hc_past_due", "health check past due"),
+        ("csm", "CSM"),
+        ("past_due", "past due"),
+        ("Csm of theirs", "Csm of theirs"),
+        (None, "–"),
+    ],
+)
+def test_names_are_shown_as_words(name: str | None, shown: str) -> None:
+    assert words(name) == shown
