@@ -9,7 +9,20 @@ from orchestration.documents import findings
 from orchestration.documents.content import Block, Bullets, Chart, Deck, Series, Slide, Table, Tile, Tone
 from orchestration.documents.facts import Facts
 from orchestration.documents.rows import Row
-from orchestration.documents.wording import capital, counted, day, money, month, name, number, plain, short_day, words
+from orchestration.documents.wording import (
+    capital,
+    counted,
+    day,
+    first_of,
+    money,
+    month,
+    name,
+    number,
+    occasion,
+    plain,
+    short_day,
+    words,
+)
 from orchestration.policy.documents import Advice, Documents
 from orchestration.policy.models import Policies
 
@@ -53,6 +66,7 @@ def _first(facts: Facts, target: Row | None, currency: str) -> Slide:
         Tile(short_day(account["renewal_date"]), "renewal"),
     )
     said = [findings.of_target(target, facts, currency), findings.of_dimensions(facts), findings.of_trend(facts)]
+    said += [call] if (call := findings.of_call(facts)) else []
     said += [f"Churn probability {chance}"] if (chance := findings.chance(facts)) else []
     return Slide(findings.of_account(facts), (Bullets(tuple(f"{one}." for one in said)),), tiles, "Health check")
 
@@ -100,7 +114,7 @@ def _contract(facts: Facts, target: Row | None, policies: Policies) -> list[tupl
         ("Contract", plain(target["contract_id"], 40)),
         ("Starts", day(dates.get("contract_start"))),
         ("Ends", day(dates.get("contract_end"))),
-        ("Milestone", words(target["milestone"])),
+        ("Milestone", capital(occasion(target["milestone"]))),
         ("Due", day(target["due_date"])),
         ("Window", f"{day(target['window_opens_on'])} to {day(target['window_closes_on'])}"),
         *([("Near miss", plain(target["near_miss"], 90))] if target["near_miss"] else []),
@@ -197,12 +211,13 @@ def _usage(facts: Facts) -> Slide:
 
 def _risks(facts: Facts, policy: Documents) -> Slide:
     rows = findings.risk_rows(facts)
+    shown = rows[: policy.listed.risks]
     blocks: tuple[Block, ...] = (
-        Table(("Risk", "Weight", "Evidence"), tuple(rows[: policy.listed.risks]), (0.2, 0.14, 0.66))
+        Table(("Risk", "Weight", "Evidence"), tuple(shown), (0.2, 0.14, 0.66))
         if rows
         else Bullets(("Nothing that is known speaks against the renewal.",)),
     )
-    return Slide(findings.of_risks(facts), blocks, kicker="Risks and their evidence")
+    return Slide(findings.of_risks(facts), blocks, kicker=f"Risks and their evidence{first_of(len(shown), len(rows))}")
 
 
 def advice_of(policy: Documents, row: Row) -> Advice | None:
@@ -218,27 +233,30 @@ def _recommendations(facts: Facts, policy: Documents) -> Slide:
         )
         for row in findings.gains(facts)
         if (advice := advice_of(policy, row))
-    ][: policy.listed.recommendations]
+    ]
+    shown = rows[: policy.listed.recommendations]
     block: Block = (
-        Table(("What to do", "Because", "Score"), tuple(rows), (0.56, 0.34, 0.1))
+        Table(("What to do", "Because", "Score"), tuple(shown), (0.56, 0.34, 0.1))
         if rows
         else Bullets(("Keep the rhythm of meetings, and bring what was achieved.",))
     )
-    return Slide(findings.of_recommendations(facts), (block,), kicker="Recommendations")
+    return Slide(
+        findings.of_recommendations(facts), (block,), kicker=f"Recommendations{first_of(len(shown), len(rows))}"
+    )
 
 
 def _actions(facts: Facts, policy: Documents) -> Slide:
-    seen = dict.fromkeys(
+    actions = findings.open_actions(facts)
+    rows = tuple(
         (plain(row["title"], 90), findings.person(row), day(row["due_on"]), row["priority"], words(row["status"]))
-        for row in facts.actions
+        for row in actions[: policy.listed.actions]
     )
-    rows = tuple(seen)[: policy.listed.actions]
     block: Block = (
         Table(("Action", "Owner", "Due", "Priority", "Status"), rows, (0.36, 0.22, 0.18, 0.1, 0.14))
         if rows
         else Bullets(("Nothing is asked of anybody by the rules of policy.",))
     )
-    return Slide(findings.of_actions(facts), (block,), kicker="Actions and owners")
+    return Slide(findings.of_actions(facts), (block,), kicker=f"Actions and owners{first_of(len(rows), len(actions))}")
 
 
 def questions(facts: Facts, policy: Documents) -> list[str]:

@@ -13,35 +13,41 @@ from decimal import Decimal
 from orchestration.documents.content import Tile, Tone
 from orchestration.documents.paper import Grid, Paper, Section, Stack
 from orchestration.documents.rows import Row, Rows
-from orchestration.documents.wording import counted, money, name, number, plain, quantity, short_day, words
+from orchestration.documents.wording import counted, day, listed, money, name, number, plain, quantity, short_day, words
 from orchestration.policy.models import Policies
 
 _STATUSES: tuple[tuple[str, Tone], ...] = (("RED", "bad"), ("YELLOW", "fair"), ("GREEN", "good"))
 _AT_RISK = ("at_risk", "critical")
 _ZERO = Decimal(0)
+_MOVED = {"↑": "up from", "↓": "down from", "→": "level with"}
 _ARROWS = {"↑": "up", "↓": "down", "→": "level"}
 
 
 def executive_report(rows: Rows, policies: Policies, as_of: date, *, is_whole: bool) -> Paper:
     """The report of what `rows` show; `is_whole` where that is the whole company."""
-    currency, listed = policies.calendar.reporting_currency, policies.documents.listed
+    currency, most = policies.calendar.reporting_currency, policies.documents.listed
     statuses = _statuses(rows)
     published = (
         rows(
-            "select section, item, unit, figure, previous_figure, arrow, text from {portfolio_summary}"
+            "select section, item, unit, figure, previous_figure, previous_on, arrow, text from {portfolio_summary}"
             ' order by section, "rank", unit'
         )
         if is_whole
         else []
     )
-    summary = tuple(plain(row["text"], 300) for row in published if row["section"] == "summary")
+    trend = [row for row in published if row["section"] == "trend"]
+    # Two sentences are said anew: counts by the status that people go by, and the score by the arrow of the trend.
+    said = {"portfolio": _scored(statuses, currency), "movement": _movement(trend)}
+    summary = tuple(
+        said.get(row["item"]) or plain(row["text"], 300) for row in published if row["section"] == "summary"
+    )
     sections = [
         _portfolio(statuses, currency),
-        _decisions(rows, currency, listed.decisions),
-        _priorities(rows, currency, listed.priorities),
-        _expansions(rows, currency, listed.expansions),
-        _trend([row for row in published if row["section"] == "trend"], currency),
-        _forecast(rows, currency, as_of, listed.quarters),
+        _decisions(rows, currency, most.decisions),
+        _priorities(rows, currency, most.priorities),
+        _expansions(rows, currency, most.expansions),
+        _trend(trend, currency),
+        _forecast(rows, currency, as_of, most.quarters),
     ]
     arr = {status: money(total, currency) for status, (_, total) in statuses.items()}
     return Paper(
@@ -57,10 +63,12 @@ def executive_report(rows: Rows, policies: Policies, as_of: date, *, is_whole: b
 
 
 def _statuses(rows: Rows) -> dict[str, tuple[int, Decimal]]:
+    """Accounts and their ARR by the status that people go by: the CSM's call while it holds, else the machine's."""
     found = {
         row["status"]: (row["accounts"], row["arr"])
         for row in rows(
-            "select status, count(*) as accounts, coalesce(sum(arr), 0) as arr from {account_health} group by 1"
+            "select final_status as status, count(*) as accounts, coalesce(sum(arr), 0) as arr from {account_health}"
+            " group by 1"
         )
     }
     return {status: found.get(status, (0, _ZERO)) for status, _ in _STATUSES}
@@ -71,7 +79,6 @@ def _summary(rows: Rows, statuses: dict[str, tuple[int, Decimal]], currency: str
     accounts = sum(count for count, _ in statuses.values())
     if not accounts:
         return "No account that is scored is yours to see."
-    total = sum((arr for _, arr in statuses.values()), _ZERO)
     risk = rows(
         "select count(*) filter (where h.tier in ('at_risk', 'critical')) as accounts,"
         " coalesce(sum(h.arr) filter (where h.tier in ('at_risk', 'critical')), 0) as arr,"
@@ -79,15 +86,29 @@ def _summary(rows: Rows, statuses: dict[str, tuple[int, Decimal]], currency: str
         " from {account_health} h left join {account_churn} c on h.account_id = c.account_id"
     )[0]
     decisions = rows("select count(*) as decisions from {executive_decisions}")[0]["decisions"]
-    counts = ", ".join(f"{statuses[status][0]:,} {status}" for status, _ in _STATUSES)
     verb = "waits" if decisions == 1 else "wait"
     return (
-        f"{counted(accounts, 'account is', 'accounts are')} scored, with ARR of {money(total, currency)}: {counts}."
-        f" The mean score is {number(risk['score'])}."
+        f"{_scored(statuses, currency)} The mean score is {number(risk['score'])}."
         f" {counted(risk['accounts'], 'account')} with ARR of {money(risk['arr'], currency)} at risk or critical, and"
         f" {money(risk['expected_loss'], currency)} expected to be lost."
         f" {counted(decisions, 'decision')} {verb} for executives."
     )
+
+
+def _scored(statuses: dict[str, tuple[int, Decimal]], currency: str) -> str:
+    accounts = sum(count for count, _ in statuses.values())
+    total = sum((arr for _, arr in statuses.values()), _ZERO)
+    counts = listed(f"{statuses[status][0]:,} {status}" for status, _ in _STATUSES)
+    return f"{counted(accounts, 'account is', 'accounts are')} scored, with ARR of {money(total, currency)}: {counts}."
+
+
+def _movement(trend: Sequence[Row]) -> str | None:
+    """How the mean score moved, by its arrow; None where there is nothing to compare it with."""
+    row = next((row for row in trend if row["item"] == "mean_score"), None)
+    if row is None or row["arrow"] not in _MOVED:
+        return None
+    moved, before = _MOVED[row["arrow"]], f"{number(row['previous_figure'])} on {day(row['previous_on'])}"
+    return f"The mean score is {number(row['figure'])}, {moved} {before}."
 
 
 def _portfolio(statuses: dict[str, tuple[int, Decimal]], currency: str) -> Section:
@@ -135,7 +156,7 @@ def _decisions(rows: Rows, currency: str, most: int) -> Section:
 
 def _of_so_many(shown: int, total: int, one: str, many: str, which: str) -> str:
     whole = counted(total, one, many)
-    return f"{whole} ." if shown == total else f"{whole}; {which} {shown} are shown."
+    return f"{whole}." if shown == total else f"{whole}; {which} {shown} are shown."
 
 
 def _priorities(rows: Rows, currency: str, most: int) -> Section:
@@ -150,7 +171,7 @@ def _priorities(rows: Rows, currency: str, most: int) -> Section:
         return Section("Retention priorities", "No account has a retention plan.")
     total = rows("select count(distinct account_id) as accounts from {retention_plans}")[0]["accounts"]
     grid = Grid(
-        ("Account", "Status", "Churn", "Expected loss", "Renewal", "CSM"),
+        ("Account", "Status", "Churn", "Loss a year", "Renewal", "CSM"),
         tuple(
             (
                 name(row["account_name"], 34),
@@ -218,8 +239,9 @@ def _trend(published: Sequence[Row], currency: str) -> Section | None:
     def figure(value: Decimal | None, unit: str) -> str:
         return money(value, currency) if unit == currency else number(value)
 
+    before = max((row["previous_on"] for row in published if row["previous_on"]), default=None)
     grid = Grid(
-        ("Figure", "Now", "A quarter ago", "", ""),
+        ("Figure", "Now", f"On {short_day(before)}" if before else "Before", "", ""),
         tuple(
             (
                 plain(row["text"]).partition(":")[0],
@@ -260,7 +282,7 @@ def _forecast(rows: Rows, currency: str, as_of: date, most: int) -> Section:
         stack_names=("expected to stay", "expected to be lost"),
         stack_tones=("good", "bad"),
         grid=Grid(
-            ("Quarter", "Up for renewal", "Expected to stay", "Expected to be lost", "In RED accounts"),
+            ("Quarter", "Up for renewal", "Expected to stay", "Expected to be lost", "RED by the machine"),
             tuple(
                 (
                     words(row["fiscal_quarter"]),

@@ -11,8 +11,8 @@ from orchestration.documents.rows import Row, Rows, months_before
 
 DIMENSIONS = ("support_quality", "engagement", "product_usage", "relationship", "sentiment")
 FACTORS = ("leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage", "engagement_decline")
-# Actions that nobody waits for any more.
-_SETTLED = ("suppressed", "done", "failed", "rejected", "expired", "cause_cleared")
+# Actions that nobody waits for: those that are over, and those that are held back for more urgent ones.
+_NOT_OPEN = ("held_back", "suppressed", "done", "failed", "rejected", "expired", "cause_cleared")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Facts:
     plan: Sequence[Row] = ()
     metrics: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
+    alerts: Sequence[Row] = ()
 
     def of_dimension(self, dimension: str) -> list[Row]:
         """The measures of a dimension, in their order."""
@@ -77,12 +78,15 @@ _QUERIES = {
     ),
     "metrics": ("retention_success_metrics", "title, unit, value_now, target, due_on", "metric_rank"),
     "decisions": ("executive_decisions", "title, decision_maker, urgency, due_on, why", '"rank"'),
+    "alerts": ("alerts", "title, next_step, next_due_at, is_open", "next_due_at nulls last, alert_rank, alert_id"),
 }
 
 _ACCOUNTS = """
     select s.account_id, s.account_name, s.owner_name, s.csm_name, s.ae_name, s.geo, s.region, s.segment, s.lifecycle,
            s.is_churned, s.arr, s.tickets_open, s.urgent_tickets_open, s.open_major_blockers,
-           h.score, h.score_low, h.score_high, h.confidence, h.status, h.final_status, h.tier, h.change_month,
+           h.score, h.score_low, h.score_high, h.confidence, h.status, h.final_status, h.tier,
+           h.csm_status, h.csm_called_by, h.csm_called_on, h.csm_expires_on, h.csm_reason,
+           h.change_month,
            h.root_cause, h.missing_dimensions, h.renewal_date, h.customer_until,
            h.support_quality, h.engagement, h.product_usage, h.relationship, h.sentiment
     from {account_signals} s
@@ -115,10 +119,11 @@ def facts_of(rows: Rows, account_ids: Sequence[str], as_of: date, trend_months: 
             trend=monthly(scores.get(account_id), as_of, account["score"]),
             themes=found["themes"].get(account_id),
             targets=found["targets"].get(account_id),
-            actions=[row for row in found["actions"].get(account_id) if row["status"] not in _SETTLED],
+            actions=[row for row in found["actions"].get(account_id) if row["status"] not in _NOT_OPEN],
             plan=found["plan"].get(account_id),
             metrics=found["metrics"].get(account_id),
             decisions=found["decisions"].get(account_id),
+            alerts=[row for row in found["alerts"].get(account_id) if row["is_open"]],
         )
         for account_id, account in accounts.items()
     }

@@ -20,6 +20,8 @@ from orchestration.policy.measures import MEASURES
 _NOTHING_LOST = Decimal("0.05")
 _RENEWS = re.compile(r"\brenews in [\d,]+ days?\b")
 _SINCE = re.compile(r" in the [\d,]+ days to \d+ \w+ \d{4} against those before")
+# Where "points" alone could be those of the score.
+_UNITS = {"uptime_vs_sla": "percentage points"}
 # A score that moved less than this has stayed.
 _STAYED = Decimal(1)
 
@@ -32,7 +34,8 @@ def label_of(measure: Row) -> str:
 def value_of(measure: Row) -> str:
     """A measure's value with its unit."""
     facts = MEASURES.get(measure["measure"])
-    return quantity(measure["value"], plain(measure["unit"], 20), min(facts.decimals, 2) if facts else 1)
+    unit = _UNITS.get(measure["measure"]) or plain(measure["unit"], 20)
+    return quantity(measure["value"], unit, min(facts.decimals, 2) if facts else 1)
 
 
 def lost(measure: Row) -> Decimal:
@@ -70,6 +73,19 @@ def of_account(facts: Facts) -> str:
         f"{sentence}; {cause} is to be watched"
         if account["final_status"] == "GREEN"
         else f"{sentence}, mainly for {cause}"
+    )
+
+
+def of_call(facts: Facts) -> str | None:
+    """The CSM's call and what the machine says, where they differ."""
+    account = facts.account
+    if account["csm_status"] is None or account["csm_status"] == account["status"]:
+        return None
+    until = f" until {day(account['csm_expires_on'])}" if account["csm_expires_on"] else ""
+    reason = f": {plain(account['csm_reason'], 200)}" if account["csm_reason"] else ""
+    return (
+        f"{account['status'] or 'Without a status'} by the machine; {name(account['csm_called_by'], 40)} called"
+        f" {account['csm_status']} on {day(account['csm_called_on'])}{until}{reason}"
     )
 
 
@@ -193,15 +209,22 @@ def of_recommendations(facts: Facts) -> str:
     return f"{capital(label_of(best))} has the most to win: {number(best['next_band_gain'])} points of score"
 
 
+def open_actions(facts: Facts) -> list[Row]:
+    """The open actions; those that read alike, of several contracts say, once."""
+    alike = ("title", "owner", "owner_role", "due_on", "priority", "status")
+    return list({tuple(row[key] for key in alike): row for row in reversed(facts.actions)}.values())[::-1]
+
+
 def of_actions(facts: Facts) -> str:
     """How many actions are open, and what they wait for."""
-    if not facts.actions:
+    actions = open_actions(facts)
+    if not actions:
         return "No action is open"
-    waiting = sum(row["status"] == "pending_approval" for row in facts.actions)
-    first = min((row["due_on"] for row in facts.actions if row["due_on"] is not None), default=None)
+    waiting = sum(row["status"] == "pending_approval" for row in actions)
+    first = min((row["due_on"] for row in actions if row["due_on"] is not None), default=None)
     until = f", the first due on {day(first)}" if first else ""
     approval = f"; {counted(waiting, 'waits', 'wait')} for approval" if waiting else ""
-    return f"{counted(len(facts.actions), 'action is', 'actions are')} open{until}{approval}"
+    return f"{counted(len(actions), 'action is', 'actions are')} open{until}{approval}"
 
 
 def person(row: Any) -> str:

@@ -8,7 +8,7 @@ from orchestration.documents.content import Block, Bullets, Chart, Deck, Series,
 from orchestration.documents.customer import AREAS, CustomerFacts
 from orchestration.documents.findings import label_of, lost, value_of
 from orchestration.documents.rows import Row
-from orchestration.documents.wording import capital, day, name, number, plain, words
+from orchestration.documents.wording import capital, day, listed, name, number, occasion, plain, words
 from orchestration.policy.documents import Documents
 
 KIND = "qbr_deck"
@@ -68,8 +68,9 @@ def _finding_of_areas(facts: CustomerFacts) -> str:
     if len(known) == 1:
         return f"{capital(words(first))} reaches {number(best)} % of what it can"
     if best < _GOOD_SHARE:
-        return f"No area is where we want it to be yet; {words(last)}, with {number(least)} %, comes first"
-    return f"{capital(words(first))} does best, with {number(best)} %; {words(last)}, with {number(least)} %, is next"
+        return f"No area is where we want it to be yet; {words(last)}, with {number(least)} %, is the weakest"
+    weakest = f"{words(last)}, with {number(least)} %, is the weakest"
+    return f"{capital(words(first))} does best, with {number(best)} %; {weakest}"
 
 
 def _areas(facts: CustomerFacts) -> Slide:
@@ -113,40 +114,53 @@ def _finding_of_area(known: list[Row], called: str) -> str:
     return f"{capital(label_of(worst))}, {value_of(worst)}, is what we want to get better first"
 
 
+def _open_checks(facts: CustomerFacts) -> tuple[list[Row], list[Row]]:
+    """The health checks that are still to be held: those to be arranged, whose day is past, and those ahead."""
+    found = [row for row in facts.targets if row["status"] in _OPEN]
+    late = [row for row in found if row["due_date"] < facts.as_of]
+    return late, [row for row in found if row["due_date"] >= facts.as_of]
+
+
 def _finding_of_checks(facts: CustomerFacts) -> str:
     delivered = [row for row in facts.targets if row["status"] in _DELIVERED]
-    coming = [row for row in facts.targets if row["status"] in _OPEN and row["due_date"] >= facts.as_of]
+    late, coming = _open_checks(facts)
+    products = listed(dict.fromkeys(plain(row["product"], 40) or "your contract" for row in late))
+    some = "one" if len(late) == 1 else _COUNTS.get(len(late), f"{len(late):,}")
+    to_arrange = f"{some} for {products} {'is' if len(late) == 1 else 'are'} to be arranged"
     if coming:
-        return f"Your next health check is planned for {day(coming[0]['due_date'])}"
-    if delivered:
-        last = max(row["completed_on"] for row in delivered)
-        return f"Your last health check was on {day(last)}; no other is planned"
-    return "No health check is planned with you yet"
+        said = f"Your next health check is planned for {day(coming[0]['due_date'])}"
+    elif delivered:
+        said = f"Your last health check was on {day(max(row['completed_on'] for row in delivered))}"
+    else:
+        said = "No health check has been held with you yet"
+    if late:
+        return f"{said}; {to_arrange}"
+    return said if coming or not delivered else f"{said}; no other is due at present"
 
 
 def _checks(facts: CustomerFacts) -> Slide:
     delivered = [
-        (
-            plain(row["product"], 40) or "–",
-            words(row["milestone"]),
-            f"held on {day(row['completed_on'])}",
-            name(row["completed_by"], 40),
-        )
+        _check(row, f"held on {day(row['completed_on'])}", name(row["completed_by"], 40))
         for row in facts.targets
         if row["status"] in _DELIVERED
     ]
-    coming = [
-        (plain(row["product"], 40) or "–", words(row["milestone"]), f"planned for {day(row['due_date'])}", "")
-        for row in facts.targets
-        if row["status"] in _OPEN and row["due_date"] >= facts.as_of
-    ]
-    rows = tuple((delivered[-_SHOWN:] + coming[:_SHOWN])[-_SHOWN:])
+    late, ahead = _open_checks(facts)
+    coming = [_check(row, "to be arranged") for row in late]
+    coming += [_check(row, f"planned for {day(row['due_date'])}") for row in ahead]
+    # What is open comes before what was held long ago.
+    rows = (delivered + coming[:_SHOWN])[-_SHOWN:]
+    total = len(delivered) + len(coming)
     block: Block = (
-        Table(("Product", "Occasion", "When", "By"), rows, (0.3, 0.2, 0.3, 0.2))
+        Table(("Product", "Occasion", "When", "By"), tuple(rows), (0.24, 0.32, 0.24, 0.2))
         if rows
         else Bullets(("When would a health check help you most",))
     )
-    return Slide(_finding_of_checks(facts), (block,), kicker="Health checks")
+    part = f", {len(rows)} of {total}" if len(rows) < total else ""
+    return Slide(_finding_of_checks(facts), (block,), kicker=f"Health checks{part}")
+
+
+def _check(row: Row, when: str, by: str = "") -> tuple[str, str, str, str]:
+    return plain(row["product"], 40) or "–", capital(occasion(row["milestone"])), when, by
 
 
 def _steps(facts: CustomerFacts, policy: Documents) -> Slide:

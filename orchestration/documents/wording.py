@@ -14,6 +14,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 # Units that say nothing beside the label.
 _COUNTED = (None, "", "points", "tickets", "signals", "expansions")
+_OCCASIONS = {"post_start": "after the start of the contract", "pre_end": "before the end of the contract"}
 _STEPS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "K"))
 
 
@@ -104,6 +105,16 @@ def month(value: date) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """1 action, 3 actions."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def first_of(shown: int, total: int) -> str:
+    """Which part of a list is shown, ", first 7 of 11"; nothing where it is the whole."""
+    return f", first {shown} of {total:,}" if shown < total else ""
+
+
+def occasion(milestone: str | None) -> str:
+    """A milestone of a contract as people outside the team read it."""
+    return _OCCASIONS.get(milestone or "", words(milestone))
 
 
 def listed(parts: Iterable[str]) -> str:

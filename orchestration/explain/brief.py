@@ -245,7 +245,8 @@ def _churn(churn: Row) -> Table:
     )
     table.caption = " ".join(
         (
-            f"At risk: {_money(churn['expected_loss'])} of {_money(churn['three_year_value'])} over three years;",
+            f"{_money(churn['expected_loss'])} a year expected to be lost;",
+            f"three-year value {_money(churn['three_year_value'])};",
             f"saved with {_number(churn['save_probability'])} %, so stepping in is worth",
             f"{_money(churn['intervention_priority'])}. Lifetime value {_money(churn['lifetime_value'])}.",
             escape(churn["outreach_reason"] or ""),
