@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from html import unescape
+from pathlib import Path
 
 import pytest
 from starlette.datastructures import QueryParams
@@ -313,6 +315,19 @@ def test_the_values_of_a_dimension_add_up_to_their_quarters(dimension: str, read
         parts = portfolio.renewals_by(dimension, [one.label for one in chosen])
         assert sum(one.figures["up"] for one in parts) == sum(one.figures["up"] for one in chosen)
         assert sum(one.figures["lost"] for one in parts) == sum(one.figures["lost"] for one in chosen)
+
+
+def test_a_publication_older_than_the_portal_is_said(tmp_path: Path) -> None:
+    older = home(tmp_path)
+    snapshot = older.published_path / (older.published_path / "CURRENT").read_text().strip()
+    manifest = json.loads((snapshot / "manifest.json").read_text())
+    del manifest["tables"]["executive_decisions"]
+    (snapshot / "manifest.json").unlink()
+    (snapshot / "manifest.json").write_text(json.dumps(manifest))
+    with served(older) as address:
+        answer = signed_in(address, "Exa Cutive", ("executive",)).get("/portfolio/decisions")
+    assert answer.status_code == 503
+    assert "This publication is older than the portal: refresh once." in answer.text
 
 
 @pytest.mark.parametrize(
