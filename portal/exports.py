@@ -1,26 +1,32 @@
 """Tables as files: the rows of a page's question, all of them, as CSV or XLSX.
 
-Streamed: a file is sent while it is made, in batches, and the publication is held to its last row. Spreadsheets run
+Streamed: a file is sent while it is made, in batches, and the publication is held to its last row. One that breaks in
+the middle breaks the connection off, so that half a file never looks like a whole one. Spreadsheets run
 what looks like a formula, so a text that begins like one gets an apostrophe before it; the file's last column names the
 columns of the row where that was done, so that a program can take it away again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from threading import BoundedSemaphore
+from functools import partial
+from threading import Lock
 from typing import IO, Any
 
 import duckdb
 import xlsxwriter
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from orchestration.publishing.sql import identifier
 from portal import audit
@@ -29,8 +35,10 @@ from portal.pages.account import ACCOUNTS
 from portal.pages.hygiene import ISSUES, SCORECARD
 from portal.pages.portfolio import DECISIONS, EXPANSIONS, RETENTION
 from portal.pages.targets import CANDIDATES
+from portal.publications import Edition
 from portal.web import ALL, Allowed, Refusal, Visit, absent
 
+log = logging.getLogger("portal.exports")
 router = APIRouter()
 
 NEUTRALISED = "neutralised_columns"
@@ -47,8 +55,10 @@ _MEDIA = {
 _LONGEST_CELL = 32_767
 _FIRST_YEAR = 1900
 _WIDEST = 60
-# Files under way at once; more would take the processors from the pages.
-_under_way = BoundedSemaphore(4)
+# Files under way at once: putting rows in order takes memory and the processors, which pages need too.
+_MOST_AT_ONCE = 2
+# Whoever takes nothing for so long isn't there any more, or keeps others from theirs; a slow line takes something.
+_STALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -117,9 +127,7 @@ def export(name: str, kind: str, visit: Visit = Depends(Allowed())) -> Response:
     rows = _count(visit, question)
     _check_length(visit, kind, rows)
     asked = question.url(page=None).removeprefix("?")
-    if not _under_way.acquire(blocking=False):
-        raise Refusal(503, "Others are exporting", "Try again in a minute.", {"Retry-After": "60"})
-    pieces = _Pieces(visit)
+    pieces = Pieces(visit.reader.edition, turns.take(visit.viewer.person))
     try:
         table = Table.of(visit, question)
         if kind == "csv":
@@ -127,12 +135,18 @@ def export(name: str, kind: str, visit: Visit = Depends(Allowed())) -> Response:
         else:
             pieces.begin(_file_pieces(write_xlsx(table, _about(visit, name, asked, rows))))
         visit.audit(audit.Event.EXPORT, f"{name}.{kind}", detail=f"{rows} rows; {asked or 'everything'}")
+    except duckdb.OutOfMemoryException as error:
+        pieces.close()
+        log.warning("%s.%s of %d rows isn't made: %s", name, kind, rows, error)
+        raise Refusal(
+            503, "Too much at once", "Others are at work; try again in a minute, or narrow it down.", _LATER
+        ) from None
     except BaseException:
         pieces.close()
         raise
     file = f"{name}-{visit.today.isoformat()}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{file}"', "X-Rows": str(rows)}
-    return StreamingResponse(pieces, media_type=_MEDIA[kind], headers=headers)
+    return Download(pieces, media_type=_MEDIA[kind], headers=headers)
 
 
 def _count(visit: Visit, question: Question) -> int:
@@ -178,32 +192,104 @@ def _about(visit: Visit, name: str, asked: str, rows: int) -> Sequence[tuple[str
     )
 
 
-class _Pieces:
+class Turns:
+    """Who has an export under way: one a person, and few at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._people: set[str] = set()
+
+    def take(self, person: str) -> Callable[[], None]:
+        """A turn of this person; returns what gives it back. Raises Refusal where there is none."""
+        with self._lock:
+            if person in self._people:
+                raise Refusal(429, "One at a time", "Another export of yours is still being made or sent.", _SOON)
+            if len(self._people) >= self._most:
+                raise Refusal(503, "Others are exporting", "Try again in a minute.", _LATER)
+            self._people.add(person)
+        return partial(self._people.discard, person)
+
+
+_SOON = {"Retry-After": "10"}
+_LATER = {"Retry-After": "60"}
+turns = Turns(_MOST_AT_ONCE)
+
+
+class Pieces:
     """What is sent, piece by piece; lets go of everything at its end, whichever end it is."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._edition = visit.reader.edition
+    def __init__(self, edition: Edition, give_back: Callable[[], None]) -> None:
+        """`edition` is held from here on by its own; `give_back` is called once."""
+        self._edition = edition
+        self._give_back = give_back
         self._edition.hold()
+        self._lock = Lock()
         self._open = True
-        self._source: Iterator[bytes] = iter(())
+        self._source: Generator[bytes, None, None] | None = None
+        self._first: bytes | None = None
 
-    def begin(self, source: Iterator[bytes]) -> None:
+    def begin(self, source: Generator[bytes, None, None]) -> None:
+        """Make the first piece: what is wrong from the beginning is told before anything is sent."""
         self._source = source
+        self._first = next(source)
 
     def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        first, self._first = self._first, None
+        if first is not None:
+            return first
         try:
-            yield from self._source
-        finally:
+            if self._source is None or not self._open:
+                raise StopIteration
+            return next(self._source)
+        except BaseException:
+            # Before the end is told, so that whoever has read it can ask for the next file.
             self.close()
+            raise
 
     def close(self) -> None:
-        if self._open:
-            self._open = False
-            _under_way.release()
+        """Let go of everything; never while a piece is being made."""
+        with self._lock:
+            was_open, self._open = self._open, False
+        if was_open:
+            self._give_back()
+            if self._source is not None:
+                self._source.close()
             self._edition.let_go()
 
-    # Whoever called may be gone before the first piece.
+    # Whoever called may be gone before the answer begins.
     __del__ = close
+
+
+class StalledError(Exception):
+    """A download that nobody takes pieces of."""
+
+
+class Download(StreamingResponse):
+    """An answer of pieces, let go of when it ends: sent, broken off by either side, or stalled."""
+
+    def __init__(self, pieces: Pieces, media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, media_type=media_type, headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises StalledError, or what broke while a piece was made: then the connection is broken off."""
+
+        async def sent(message: Message) -> None:
+            try:
+                async with asyncio.timeout(_STALL_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                raise StalledError(f"nothing was taken for {_STALL_SECONDS:.0f} s") from None
+
+        try:
+            await super().__call__(scope, receive, sent)
+        finally:
+            # In a thread: whoever lets go last closes the publication.
+            await run_in_threadpool(self._pieces.close)
 
 
 @dataclass(frozen=True)
@@ -253,7 +339,7 @@ def _safe(column: str) -> str:
     return f"case when {_is_formula(column)} then '''' || {column} else {column} end"
 
 
-def csv_pieces(table: Table) -> Iterator[bytes]:
+def csv_pieces(table: Table) -> Generator[bytes, None, None]:
     """The table as CSV: UTF-8 with a byte order mark, lines as RFC 4180 has them, texts quoted where need be.
 
     Lines are put together by the database, many at once, so that a long file leaves the processors to the pages.
@@ -369,7 +455,7 @@ def neutral(text: str) -> str:
 _BEGINS_AS_FORMULA = re.compile(r"[\s\x00\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
-def _file_pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _file_pieces(file: IO[bytes]) -> Generator[bytes, None, None]:
     with file:
         while piece := file.read(_PIECE_BYTES):
             yield piece

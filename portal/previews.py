@@ -68,6 +68,10 @@ class Draft:
         return patch(f"policies/{self.file}", self.before, self.after or "")
 
 
+# One session doesn't push out those of the others.
+_MOST_OF_A_SESSION = 5
+
+
 class Drafts:
     """The drafts of all sessions, the latest ones."""
 
@@ -77,9 +81,12 @@ class Drafts:
         self._drafts: OrderedDict[tuple[str, str], Draft] = OrderedDict()
 
     def keep(self, session: str, draft: Draft) -> None:
-        """Keep a draft of a session; the oldest of all goes when there are too many."""
+        """Keep a draft of a session; its oldest goes when it has too many, and the oldest of all when all have."""
         with self._lock:
             self._drafts[session, draft.draft_id] = draft
+            own = [key for key in self._drafts if key[0] == session]
+            for key in own[:-_MOST_OF_A_SESSION]:
+                del self._drafts[key]
             while len(self._drafts) > self._kept:
                 self._drafts.popitem(last=False)
 

@@ -5,14 +5,16 @@ part is in memory; what is read all the time stands there as arrays (`portal.she
 
 A request takes an `Edition` and keeps it to its end, so it never sees half of two publications. When `CURRENT` names
 another snapshot, that one is loaded beside, while requests go on with the one there is; then it takes its place, and
-the old one goes with the last request that holds it. One that can't be loaded changes nothing and is told.
+the old one goes with the last request that holds it. One that can't be loaded changes nothing and is told. Where the
+old one was taken from the disk meanwhile, an account was forgotten (nothing else removes what a reader holds): it isn't
+shown any more, and requests wait for the new one.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,14 @@ from typing import Any
 import duckdb
 
 from orchestration.publishing.errors import NothingPublishedError, PublishingError
-from orchestration.publishing.manifest import Manifest, PublishedTable, Snapshot, current_snapshot_id, hold_current
+from orchestration.publishing.manifest import (
+    MANIFEST,
+    Manifest,
+    PublishedTable,
+    Snapshot,
+    current_snapshot_id,
+    hold_current,
+)
 from orchestration.publishing.sql import identifier, literal, read_parquet
 from portal.access import prepare
 from portal.kept import Kept
@@ -34,6 +43,8 @@ _Rows = tuple[Sequence[str], Sequence[tuple[Any, ...]]]
 # Answers that are kept: values of all of them together, and of one.
 _MOST_VALUES = 400_000
 _MOST_VALUES_OF_ONE = 20_000
+# So many characters of a question weigh as one value of its answer.
+_CHARACTERS_A_VALUE = 16
 _FILE = "edition.duckdb"
 # Of a query: requests are many at once, so each is better off with a thread of its own.
 _THREADS = 1
@@ -47,10 +58,11 @@ class Edition:
     ) -> None:
         self.manifest: Manifest = snapshot.manifest
         self.snapshot_id = snapshot.snapshot_id
+        self._file = snapshot.folder / MANIFEST
         self.connection = connection
         self.sheets = sheets
         self._hold = hold
-        self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of)
+        self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of, _values_of_key)
         self._tables: dict[Any, str] = {}
         self._making = threading.Lock()
         self._lock = threading.Lock()
@@ -71,6 +83,11 @@ class Edition:
                     self.connection.cursor().execute(f"create table {name} as {text}", dict(values))
                     self._tables[key] = name
         return self._tables[key]
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the publication was taken from the disk, though it is held."""
+        return not self._file.exists()
 
     def _ask(self, text: str, values: Mapping[str, Any]) -> _Rows:
         cursor = self.connection.cursor().execute(text, dict(values))
@@ -99,8 +116,15 @@ def _frozen(value: Any) -> Any:
 
 def _values_of(answer: _Rows) -> int:
     names, rows = answer
+    if not rows:
+        # Whoever asks for what isn't there can do so in any number of ways.
+        return _MOST_VALUES + 1
     size = (len(names) or 1) * (len(rows) + 1)
     return size if size <= _MOST_VALUES_OF_ONE else _MOST_VALUES + 1
+
+
+def _values_of_key(key: Hashable) -> int:
+    return len(repr(key)) // _CHARACTERS_A_VALUE
 
 
 class Library:
@@ -141,10 +165,8 @@ class Library:
 
     def take(self) -> Edition:
         """The newest edition; whoever takes it lets it go."""
-        self._keep_up()
         while True:
-            with self._lock:
-                edition = self._edition
+            edition = self._keep_up()
             if edition is None:
                 raise NothingPublishedError("nothing is published in this home yet")
             if edition.hold():
@@ -153,26 +175,43 @@ class Library:
     def close(self) -> None:
         """Let go of what is held; requests under way finish with theirs."""
         with self._lock:
-            edition, self._edition = self._edition, None
-        if edition is not None:
-            edition.let_go()
-
-    def _keep_up(self) -> None:
-        with self._lock:
             edition = self._edition
-        newest = current_snapshot_id(self._published_dir)
-        if newest is None or newest == self._refused or (edition is not None and edition.snapshot_id == newest):
-            return
-        if edition is None:
-            with self._loading:
-                if self._edition is None:
-                    self._load(newest)
-        elif self._loading.acquire(blocking=False):
-            threading.Thread(target=self._load_beside, args=(newest,), name="publication", daemon=True).start()
+        self._drop(edition)
+
+    def _drop(self, edition: Edition | None) -> None:
+        """Show this one no longer, unless another is shown already."""
+        with self._lock:
+            if edition is None or self._edition is not edition:
+                return
+            self._edition = None
+        edition.let_go()
+
+    def _keep_up(self) -> Edition | None:
+        """The edition to show; has the newest one loaded where it is another, and waits for that only where it must."""
+        while True:
+            with self._lock:
+                edition = self._edition
+            newest = current_snapshot_id(self._published_dir)
+            if newest is None or (edition is not None and edition.snapshot_id == newest):
+                return edition
+            if edition is not None and edition.is_withdrawn:
+                self._drop(edition)
+            elif newest == self._refused:
+                return edition
+            elif edition is None:
+                with self._loading:
+                    if self._edition is None and newest != self._refused:
+                        self._load(newest)
+            else:
+                if self._loading.acquire(blocking=False):
+                    threading.Thread(target=self._load_beside, args=(newest,), name="publication", daemon=True).start()
+                return edition
 
     def _load_beside(self, newest: str) -> None:
         try:
-            self._load(newest)
+            # Where the one that was shown is gone meanwhile, requests say what is wrong.
+            with suppress(PublishingError, OSError, duckdb.Error):
+                self._load(newest)
         finally:
             self._loading.release()
 

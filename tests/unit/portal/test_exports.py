@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,9 @@ import sqlalchemy as sa
 from orchestration.ledger.store import Store
 from orchestration.ledger.tables import audit_log
 from orchestration.settings import Settings
-from portal.exports import _MEDIA, NEUTRALISED, neutral
+from portal.exports import _MEDIA, NEUTRALISED, Download, Pieces, StalledError, Turns, neutral, turns
+from portal.publications import Edition, Library
+from portal.web import Refusal
 from tests.support.portal import AS_OF, HOSTILE, SELLER, home, published, served, signed_in
 
 TARGETS = "/export/targets.csv"
@@ -29,7 +32,8 @@ DANGEROUS = tuple("=+-@＝＋－＠\t\r\n")
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return home(tmp_path_factory.mktemp("exports"), portal={"export_rows_most": 5_000, "xlsx_rows_most": 100})
+    limits = {"export_rows_most": 5_000, "xlsx_rows_most": 100, "most_sign_ins_a_minute": 1_000}
+    return home(tmp_path_factory.mktemp("exports"), portal=limits)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +179,87 @@ def test_who_leaves_half_way_holds_nothing(base: str) -> None:
     while client.get(TARGETS).status_code != 200:
         assert time.monotonic() < deadline, "exports stay taken"
         time.sleep(0.2)
+
+
+@pytest.fixture
+def edition(settings: Settings) -> Iterator[Edition]:
+    library = Library(settings.published_path, settings.home_path / "tmp", 256)
+    with library.current() as found:
+        yield found
+    library.close()
+
+
+def _endless(closed: list[bool]) -> Generator[bytes, None, None]:
+    try:
+        while True:
+            yield b"row\n"
+    finally:
+        closed.append(True)
+
+
+def _breaking() -> Generator[bytes, None, None]:
+    yield b"row\n"
+    raise RuntimeError("no memory")
+
+
+@pytest.mark.parametrize("end", ["the browser leaves", "nothing is taken", "making it breaks"])
+def test_a_download_lets_go_at_once_however_it_ends(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """`pieces` stays alive here, as it did in a cycle until somebody collected it."""
+    monkeypatch.setattr("portal.exports._STALL_SECONDS", 0.2)
+    closed, holders, taken = [], edition._holders, Turns(1)
+    pieces = Pieces(edition, taken.take("a"))
+    pieces.begin(_breaking() if end == "making it breaks" else _endless(closed))
+    assert edition._holders == holders + 1
+
+    async def call() -> None:
+        some = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await (some.wait() if end == "the browser leaves" else asyncio.Event().wait())
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            assert message.get("more_body", True), "a file that broke isn't ended as a whole one"
+            if end == "nothing is taken" and message.get("body"):
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+            some.set()
+
+        scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+        await Download(pieces, "text/csv", {})(scope, receive, send)
+
+    if end == "the browser leaves":
+        asyncio.run(asyncio.wait_for(call(), 10))
+    else:
+        with pytest.raises(StalledError if end == "nothing is taken" else RuntimeError):
+            asyncio.run(asyncio.wait_for(call(), 10))
+    assert edition._holders == holders
+    assert closed == ([] if end == "making it breaks" else [True])
+    taken.take("a")
+
+
+def test_one_export_a_person_and_few_at_once() -> None:
+    found = Turns(2)
+    give_back = found.take("a")
+    with pytest.raises(Refusal) as own:
+        found.take("a")
+    found.take("b")
+    with pytest.raises(Refusal) as all_taken:
+        found.take("c")
+    assert (own.value.status, all_taken.value.status) == (429, 503)
+    give_back()
+    found.take("c")
+
+
+def test_who_has_one_under_way_waits_and_others_go_on(base: str) -> None:
+    give_back = turns.take("Otto")
+    try:
+        answer = signed_in(base, "Otto", ["executive"]).get(TARGETS)
+        assert answer.status_code == 429
+        assert answer.headers["retry-after"] == "10"
+        other = signed_in(base, "Olga", ["executive"])
+        assert [other.get(TARGETS).status_code for _ in range(5)] == [200] * 5, "one after the other"
+    finally:
+        give_back()

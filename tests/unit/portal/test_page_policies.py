@@ -19,7 +19,7 @@ from orchestration.policy.describe import describe
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal.background import Background, State
-from portal.previews import patch
+from portal.previews import Draft, Drafts, patch
 from tests.support.portal import Person, home, served, signed_in
 
 _ANCHORS = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b, *b]\n"
@@ -181,6 +181,17 @@ def test_a_draft_is_of_its_session(base: str, revops: Person) -> None:
     assert other.get(address).status_code == 404
     assert other.get(f"{address}/churn.patch").status_code == 404
     assert other.submit(f"{address}/cancel").status_code == 404
+
+
+def test_many_drafts_of_one_session_leave_those_of_others() -> None:
+    drafts = Drafts(20)
+    first = Draft("churn.yaml", "", "", [])
+    drafts.keep("a", first)
+    made = [Draft("churn.yaml", "", "", []) for _ in range(30)]
+    for one in made:
+        drafts.keep("b", one)
+    assert drafts.find("a", first.draft_id) is first
+    assert [drafts.find("b", one.draft_id) is one for one in made] == [False] * 25 + [True] * 5
 
 
 def test_a_form_without_its_token_does_nothing(revops: Person) -> None:

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from starlette.datastructures import QueryParams
 
-from orchestration.publishing.errors import NothingPublishedError
+from orchestration.publishing.errors import NothingPublishedError, PublishingError
 from orchestration.settings import Settings
 from portal.access import CUTS, Reader, UnreadableTableError, Viewer
 from portal.exports import LISTINGS
@@ -145,8 +146,6 @@ def test_what_a_killed_portal_left_is_removed(own: Settings) -> None:
 
 
 def test_the_database_reads_nothing_else_of_the_machine(library: Library, settings: Settings) -> None:
-    import duckdb
-
     secret = settings.home_path / "portal-secret.csv"
     secret.write_text("a\n1\n")
     with library.current() as edition:
@@ -228,3 +227,44 @@ def test_answers_are_kept_for_each_viewer_apart(library: Library) -> None:
         rows = Reader(edition, OWNER).rows("select account_id from {account_signals} order by 1")
         rows[0]["account_id"] = "changed"
         assert Reader(edition, OWNER).rows("select account_id from {account_signals} order by 1")[0] != rows[0]
+
+
+def test_one_that_was_taken_away_isn_t_shown_any_more(own: Settings) -> None:
+    """As forget does it: the next publication, then the folder of the old one goes, held or not."""
+    library = library_of(own)
+    was = shown(library)
+    new = publish_again(own)
+    (own.published_path / was).rename(own.published_path / ".tmp-forgotten")
+    assert shown(library) == new
+    better = publish_again(own)
+    (own.published_path / new).rename(own.published_path / ".tmp-forgotten-too")
+    (own.published_path / better / "account_signals.parquet").unlink()
+    with pytest.raises((PublishingError, OSError, duckdb.Error)):
+        library.take()
+    with pytest.raises(NothingPublishedError):
+        library.take()
+    library.close()
+
+
+def test_long_questions_and_empty_answers_take_no_memory(library: Library) -> None:
+    with library.current() as edition:
+        reader = Reader(edition, EVERYBODY)
+        kept = len(edition._answers)
+        for number in range(5):
+            assert not reader.sees(f"nobody {number}")
+            assert not reader.sees_account(f"nobody {number}")
+        assert len(edition._answers) == kept
+        question = "select $text as text from {publication}"
+        reader.row(question, text="x")
+        assert len(edition._answers) == kept + 1
+        reader.row(question, text="x" * 16 * 400_000)
+        assert len(edition._answers) == kept + 1
+
+
+def test_an_id_that_no_system_has_isn_t_looked_for(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    with library.current() as edition:
+        asked = []
+        monkeypatch.setattr(edition, "rows", lambda *question: asked.append(question))
+        assert not Reader(edition, EVERYBODY).sees("x" * 301)
+        assert not Reader(edition, EVERYBODY).sees_account("x" * 301)
+        assert not asked
