@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import duckdb
 import uvicorn
 from fastapi import FastAPI, Request
+from itsdangerous import URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -41,8 +43,9 @@ log = logging.getLogger("portal.app")
 
 # Whoever calls is waiting: a ledger that others write to for longer is told as busy.
 _PATIENCE_SECONDS = 5
-# Requests under way at once; whoever comes beyond is told to come again.
-_MOST_AT_ONCE = 64
+# Connections at once, idle ones too; whoever comes beyond is told to come again. Work is bounded by threads. Fewer than
+# the files that a process may have open, mostly 1,024.
+_MOST_AT_ONCE = 512
 _KEEP_ALIVE_SECONDS, _LEAVE_SECONDS = 5, 10
 _KEY_FILE = "portal.key"
 _KEY_BYTES = 32
@@ -102,6 +105,7 @@ def create_app(
                 previews=previews,
                 drafts=Drafts(figures.previews_kept),
                 pending=Pending(store, key, is_behind_tls=is_behind_tls),
+                said=URLSafeTimedSerializer(key, salt="said", signer_kwargs={"digest_method": hashlib.sha256}),
                 ways=found,
                 sign_ins=_sign_ins(found, development_sign_in),
                 is_behind_tls=is_behind_tls,

@@ -95,7 +95,7 @@ class Listing:
             known = ", ".join(one.name for one in self.columns if one.sortable)
             raise QuestionError(f"there is no sorting by {sort[:_LONGEST_TEXT]}; there is: {known}")
         page = query.get("page") or "1"
-        if not (page.isascii() and page.isdigit() and 1 <= int(page[:12]) <= _DEEPEST_PAGE):
+        if not (page.isascii() and page.isdigit() and len(page) <= 12 and 1 <= int(page) <= _DEEPEST_PAGE):
             raise QuestionError(f"page is a number from 1 to {_DEEPEST_PAGE}, not {page[:_LONGEST_TEXT]}")
         return Question(self, chosen, (query.get("q") or "").strip()[:_LONGEST_TEXT], sort, int(page))
 

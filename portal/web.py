@@ -12,9 +12,9 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from fastapi import Request
+from itsdangerous import BadData, URLSafeTimedSerializer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -27,6 +27,7 @@ from orchestration.settings import Settings
 from portal import audit, charts, words
 from portal.access import Reader, Viewer, viewer_of
 from portal.background import Background
+from portal.forms import read_fields, read_upload
 from portal.ledger_mirror import Mirror
 from portal.previews import Drafts
 from portal.publications import Edition, Library
@@ -42,6 +43,9 @@ STATIC = Path(__file__).parent / "static"
 SESSION_COOKIE = "account_health_session"
 THEME_COOKIE = "account_health_theme"
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+_SAID_COOKIE = "account_health_said"
+_SAID_SECONDS = 30
+_MOST_FIELDS = 2_000
 # Everybody who may sign in at all.
 ALL = ("seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin")
 
@@ -87,6 +91,8 @@ class Portal:
     drafts: Drafts
     # Sign-ins under way.
     pending: Pending
+    # Signs what a page says after a write.
+    said: URLSafeTimedSerializer
     # Ways to sign in that policy has set up, by their method.
     ways: Mapping[str, Way] = field(default_factory=dict)
     # All ways to sign in, by the path they begin at: (path, label).
@@ -107,6 +113,8 @@ class Visit:
     portal: Portal
     viewer: Viewer
     session: Session | None
+    # Whether the form of this request may have a file.
+    takes_files: bool = False
     _edition: Edition | None = None
 
     @property
@@ -154,9 +162,9 @@ class Visit:
         answer = RedirectResponse(path, 303)
         if said:
             answer.set_cookie(
-                "account_health_said",
-                quote(said[:300]),
-                max_age=30,
+                _SAID_COOKIE,
+                self.portal.said.dumps([self.viewer.person, said[:300]]),
+                max_age=_SAID_SECONDS,
                 httponly=True,
                 samesite="lax",
                 secure=self.portal.is_behind_tls,
@@ -173,9 +181,10 @@ class Visit:
 class Allowed:
     """A dependency that makes the visit of a route; only for people with one of these roles."""
 
-    def __init__(self, *roles: str, writes: bool = False) -> None:
+    def __init__(self, *roles: str, writes: bool = False, takes_files: bool = False) -> None:
         self.roles = frozenset(roles or ALL)
         self.writes = writes
+        self.takes_files = takes_files
 
     def __call__(self, request: Request) -> Iterator[Visit]:
         portal: Portal = request.app.state.portal
@@ -184,7 +193,7 @@ class Allowed:
             raise SignInNeeded
         viewer = viewer_of(portal.policies.access, session.identity)
         check_rate(portal.rates, viewer.person)
-        visit = Visit(request, portal, viewer, session)
+        visit = Visit(request, portal, viewer, session, self.takes_files)
         request.state.visit = visit
         if self.roles.isdisjoint(viewer.roles):
             visit.audit(audit.Event.DENIED, request.url.path, detail=f"{request.method} by {_listed(viewer.roles)}")
@@ -208,8 +217,11 @@ async def checked_form(request: Request) -> FormData:
     """The form of a write, made by a page of this session; raises Refusal. A dependency of every route that writes."""
     import hmac
 
-    form = await request.form(max_files=1, max_fields=2_000)
     visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is not None and visit.takes_files:
+        form = await read_upload(request, _MOST_FIELDS)
+    else:
+        form = await read_fields(request, _MOST_FIELDS)
     session = visit.session if visit else None
     given = request.headers.get("x-form-token") or form.get(FORM_TOKEN)
     expected = session.form_token.encode() if session else b""
@@ -237,13 +249,24 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         viewer=visit.viewer if visit else None,
         form_token=visit.session.form_token if visit and visit.session else "",
         theme=theme if theme in ("light", "dark") else "",
-        said=request.cookies.get("account_health_said"),
+        said=_said(request, visit),
         **values,
     )
     answer = HTMLResponse(text, status)
-    if "account_health_said" in request.cookies:
-        answer.delete_cookie("account_health_said")
+    if _SAID_COOKIE in request.cookies:
+        answer.delete_cookie(_SAID_COOKIE)
     return answer
+
+
+def _said(request: Request, visit: Visit | None) -> str | None:
+    """The sentence that this portal left for this person a moment ago; nobody else's is shown."""
+    if visit is None:
+        return None
+    try:
+        person, text = visit.portal.said.loads(request.cookies.get(_SAID_COOKIE, ""), max_age=_SAID_SECONDS)
+    except (BadData, ValueError, TypeError):
+        return None
+    return str(text) if person == visit.viewer.person else None
 
 
 def environment(policies: Policies) -> Environment:
@@ -252,7 +275,6 @@ def environment(policies: Policies) -> Environment:
         loader=PackageLoader("portal"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters |= words.filters(policies.calendar.reporting_currency)
-    made.filters["unquoted"] = _unquoted
     made.globals["navigation"] = NAVIGATION
     made.globals["chart"] = charts
     made.globals["form_field"] = FORM_TOKEN
@@ -304,9 +326,3 @@ def safe_path(text: str | None) -> str:
 
 def _listed(roles: frozenset[str]) -> str:
     return ", ".join(sorted(role.replace("_", " ") for role in roles))
-
-
-def _unquoted(text: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(text)

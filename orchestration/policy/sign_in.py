@@ -75,6 +75,12 @@ class Oidc(PolicyModel):
         "true or false",
         default=False,
     )
+    trust_unverified_email: Flag = setting(
+        "Whether an e-mail address names a person where the provider doesn't say whether it is verified; only for a"
+        " provider at which nobody chooses their own address.",
+        "true or false",
+        default=False,
+    )
     algorithms: tuple[Algorithm, ...] = setting(
         "How tokens may be signed.", "algorithms", default=("RS256", "PS256", "ES256"), min_length=1
     )

@@ -227,6 +227,8 @@ def _go_on(question: TableQuestion, cursor: str, snapshot_id: str, types: Mappin
     try:
         said = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         snapshot, digest, place = json.loads(said)
+        # JSON can name halves of letters, which nothing can be answered with.
+        json.dumps([snapshot, digest, place], ensure_ascii=False).encode()
     except (ValueError, binascii.Error, UnicodeError, TypeError, RecursionError):
         raise _wrong("cursor isn't one that an answer gave") from None
     if not isinstance(snapshot, str) or digest != question.digest:

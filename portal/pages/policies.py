@@ -26,6 +26,7 @@ from portal.web import Allowed, Refusal, Visit, absent, checked_form
 router = APIRouter()
 _may = Allowed("revops", "admin")
 _may_write = Allowed("revops", "admin", writes=True)
+_may_send = Allowed("revops", "admin", writes=True, takes_files=True)
 _MOST_FOUND = 100
 _LONGEST_SEARCH = 200
 
@@ -126,7 +127,7 @@ def policy(stem: str, visit: Visit = Depends(_may)) -> Response:
 
 
 @router.post("/policies/{stem}")
-def make_preview(stem: str, visit: Visit = Depends(_may_write), form: FormData = Depends(checked_form)) -> Response:
+def make_preview(stem: str, visit: Visit = Depends(_may_send), form: FormData = Depends(checked_form)) -> Response:
     """Check an edited file and begin to compare; the address of the preview is the answer."""
     file = _file(stem)
     settings = visit.portal.settings

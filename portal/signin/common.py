@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from portal import audit
 from portal.access import Identity
+from portal.forms import read_fields
 from portal.signin.refusals import SignInRefused
 from portal.web import Portal, check_rate, render, safe_path
 
@@ -34,8 +35,9 @@ class Way(Protocol):
 
 
 async def read_form(request: Request) -> FormData:
-    """A form that comes from elsewhere, without files."""
-    return await request.form(max_files=0, max_fields=50)
+    """A form that comes from elsewhere, once it is sure that this address may try; raises Refusal, HTTPException."""
+    check_attempts(request)
+    return await read_fields(request, most_fields=50)
 
 
 def check_attempts(request: Request) -> None:

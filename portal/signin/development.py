@@ -11,22 +11,18 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from portal.access import Identity
-from portal.signin.common import welcome
-from portal.web import ALL, Portal, Refusal, check_rate, render
+from portal.signin.common import check_attempts, read_form, welcome
+from portal.web import ALL, Portal, Refusal, render
 
 PATH = "/sign-in/development"
 router = APIRouter()
 
 
-async def _form(request: Request) -> FormData:
-    return await request.form(max_files=0, max_fields=50)
-
-
 @router.get(PATH)
 def choose(request: Request) -> Response:
     """The page with what one may be."""
+    check_attempts(request)
     portal: Portal = request.app.state.portal
-    check_rate(portal.sign_in_rates, _address(request))
     choices: dict[str, list[str]] = {}
     for name, column in (("owners", "owner_name"), ("geos", "geo"), ("regions", "region")):
         with portal.library.current() as edition:
@@ -41,10 +37,8 @@ def choose(request: Request) -> Response:
 
 
 @router.post(PATH)
-def sign_in(request: Request, form: FormData = Depends(_form)) -> Response:  # noqa: B008 - FastAPI's way
+def sign_in(request: Request, form: FormData = Depends(read_form)) -> Response:  # noqa: B008 - FastAPI's way
     """Sign in as what was picked."""
-    portal: Portal = request.app.state.portal
-    check_rate(portal.sign_in_rates, _address(request))
     person = " ".join(str(form.get("person") or "").split())[:120]
     roles = tuple(str(role) for role in form.getlist("role") if role in ALL)
     if not person or not roles:
@@ -58,7 +52,3 @@ def sign_in(request: Request, form: FormData = Depends(_form)) -> Response:  # n
         regions=tuple(str(one) for one in form.getlist("region")),
     )
     return welcome(request, identity, str(form.get("path") or "/"))
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "nobody"

@@ -95,7 +95,6 @@ def begin(request: Request) -> Response:
 @router.post(f"{PATH}/answer")
 def answered(request: Request, form: FormData = Depends(read_form)) -> Response:
     """The provider's answer."""
-    check_attempts(request)
     portal: Portal = request.app.state.portal
     message, state = str(form.get("SAMLResponse") or ""), str(form.get("RelayState") or "")
     try:

@@ -56,6 +56,7 @@ class Issuer:
             "exp": now + 300,
             "nonce": self.nonce,
             "email": "hanae.mori@accounts.example",
+            "email_verified": True,
             "name": "Hanae Mori",
             "groups": ["sellers"],
         }

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +26,8 @@ from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal.access import Identity, viewer_of
 from portal.signin.examine import examine_sign_in
+from portal.signin.oidc import Oidc
+from portal.signin.refusals import SignInRefused
 from tests.support.issuer import CLIENT, SECRET, Issuer, answer, begin, issuing
 from tests.support.portal import SELLER, free_port, home, served
 
@@ -180,6 +183,8 @@ LIES: dict[str, tuple[Lie, str]] = {
     "a name that is a list": (_claims(email=["a", "b"]), "no claim email"),
     "a name with a control character": (_claims(email="a\x00b"), "no claim email"),
     "an address nobody verified": (_claims(email_verified=False), "isn't verified"),
+    "an address of which nothing is said": (_claims(email_verified=None), "isn't verified"),
+    "an address verified in words": (_claims(email_verified="true"), "isn't verified"),
     "another access token": (_claims(at_hash="AAAA"), "another access token"),
     "alg none": (_unsigned("none"), "algorithm that policy doesn't take"),
     "alg None": (_unsigned("None"), "algorithm that policy doesn't take"),
@@ -206,6 +211,31 @@ def test_a_token_that_lies_lets_nobody_in(name: str, issuer: Issuer, browser: ht
     asked = begin(browser, issuer)
     lie(issuer)
     refused(settings, answer(browser, asked), why)
+
+
+@pytest.mark.parametrize(
+    ("trusts", "claims", "gets_in"),
+    [
+        (False, {"email": "a@b"}, False),
+        (False, {"email": "a@b", "email_verified": True}, True),
+        (True, {"email": "a@b"}, True),
+        (True, {"email": "a@b", "email_verified": None}, False),
+        (True, {"email": "a@b", "email_verified": False}, False),
+        (True, {"email": "a@b", "email_verified": "false"}, False),
+    ],
+)
+def test_a_provider_may_be_trusted_with_addresses(
+    trusts: bool, claims: dict[str, Any], gets_in: bool, settings: Settings
+) -> None:
+    policy = load_policies(settings.policies).access.sign_in
+    assert policy.oidc is not None
+    oidc = policy.oidc.model_copy(update={"trust_unverified_email": trusts})
+    with closing(Oidc(policy.model_copy(update={"oidc": oidc}), settings)) as way:
+        if gets_in:
+            assert way.person(claims, "token").person == "a@b"
+        else:
+            with pytest.raises(SignInRefused, match="isn't verified"):
+                way.person(claims, "token")
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "x" * 200_000, "..", "é.é.é"])

@@ -96,11 +96,19 @@ def test_figures_arent_for_who_comes_through_a_proxy(base, header):
     assert httpx.get(f"{base}/metrics", headers={header: "127.0.0.1"}).status_code == 404
 
 
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.7:8321", "[bad"])
+def test_figures_are_given_by_the_names_of_this_machine_only(base, host):
+    """A page elsewhere that has its name lead to loopback could else read them."""
+    assert httpx.get(f"{base}/metrics", headers={"Host": host}).status_code in (400, 404)
+    assert httpx.get(f"{base}/metrics", headers={"Host": "localhost:8321"}).status_code == 200
+
+
 def test_with_a_token_figures_are_for_who_has_it(home):
     (home.secrets / "metrics_token").write_text(TOKEN, encoding="utf-8")
     try:
         with portal.served(home) as address:
             assert figures(address, Authorization=f"Bearer {TOKEN}")
+            assert figures(address, Authorization=f"Bearer {TOKEN}", Host="10.0.0.7:8321")
             for given in ({}, {"Authorization": "Bearer other"}, {"Authorization": TOKEN}):
                 assert httpx.get(f"{address}/metrics", headers=given).status_code == 404
     finally:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 import uvicorn
-from itsdangerous import Signer
+from itsdangerous import Signer, URLSafeTimedSerializer
 from typer.testing import CliRunner
 
 from orchestration.cli import app as cli
@@ -94,7 +98,7 @@ def test_a_colour_leads_nowhere_else(seller: Person) -> None:
 # Forms.
 
 
-@pytest.mark.parametrize("token", [None, "", "x" * 43, "é", "\x00"])
+@pytest.mark.parametrize("token", [None, "", "x" * 43, "é"])
 def test_a_form_without_its_token_is_not_done(token: str | None, seller: Person) -> None:
     data = {"theme": "dark"} | ({} if token is None else {"form_token": token})
     assert seller.post("/theme", data=data, follow_redirects=False).status_code == 403
@@ -355,6 +359,152 @@ def test_forms_have_so_many_fields_at_most(fields: int, seller: Person, base: st
         assert seller.submit("/theme", data, follow_redirects=False).status_code == 400
     else:
         assert httpx.post(f"{base}/sign-in/development", data=data).status_code == 400
+
+
+FORM = "application/x-www-form-urlencoded"
+PLACES = ("/sign-in/development", "/theme", "/policies/calendar")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        f"{FORM}; charset=punycode",
+        f"{FORM}; charset=utf-7",
+        'multipart/form-data; boundary=X; charset="punycode"',
+        "multipart/form-data; boundary=X; CHARSET=unicode_escape",
+        "multipart/form-data; boundary=X; charset=utf-8; charset=utf-16",
+        "multipart/form-data; boundary=X; " + "a=b;" * 200,
+        "multipart/mixed; boundary=X",
+        "application/json",
+        "text/plain",
+        "",
+    ],
+)
+def test_forms_are_in_utf_8_and_no_other_letters(kind: str, place: str, base: str) -> None:
+    with closing(signed_in(base, roles=["revops"])) as person:
+        answer = person.post(place, content=b"--X", headers={"Content-Type": kind, "X-Form-Token": person.form_token()})
+    assert answer.status_code == 415
+    assert "Forms are" in answer.text
+
+
+@pytest.mark.parametrize("kind", [f"{FORM}; charset=UTF-8", FORM.upper(), f'{FORM};charset="utf-8"'])
+def test_a_form_may_say_that_it_is_in_utf_8(kind: str, seller: Person) -> None:
+    headers = {"Content-Type": kind, "X-Form-Token": seller.form_token()}
+    assert seller.post("/theme", content=b"theme=dark", headers=headers, follow_redirects=False).status_code == 303
+
+
+def test_files_are_taken_where_policies_are_edited_and_nowhere_else(base: str) -> None:
+    with closing(signed_in(base, roles=["revops"])) as person:
+        assert person.submit("/theme", files={"upload": ("x", b"x")}).status_code == 415
+        assert person.post("/sign-in/development", files={"upload": ("x", b"x")}).status_code == 415
+        given = {"upload": ("calendar.yaml", b"x: 1\n", "text/plain; charset=punycode")}
+        assert person.submit("/policies/calendar", files=given).status_code == 200
+
+
+def test_letters_that_take_long_to_read_hold_up_nobody(base: str) -> None:
+    body = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"x" * 60_000 + b"-4gq" + b"a" * 500_000
+    headers = {"Content-Type": "multipart/form-data; boundary=X; charset=punycode"}
+    began = time.monotonic()
+    answer = httpx.post(f"{base}/sign-in/development", content=body + b"\r\n--X--\r\n", headers=headers)
+    assert answer.status_code == 415
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("text", [b"%00", b"\0", b"%ED%A0%80", b"\xed\xa0\x80", b"%FF", b"\xff"])
+def test_what_is_no_text_is_refused(text: bytes, seller: Person, base: str) -> None:
+    headers = {"Content-Type": FORM, "X-Form-Token": seller.form_token()}
+    for body in (b"path=/%b" % text, b"%b=x" % text):
+        assert seller.post("/theme", content=body, headers=headers).status_code == 400
+        answer = httpx.post(f"{base}/sign-in/development", content=body, headers={"Content-Type": FORM})
+        assert answer.status_code == 400
+
+
+def test_nul_in_an_edited_policy_is_refused(base: str) -> None:
+    with closing(signed_in(base, roles=["revops"])) as person:
+        answer = person.submit("/policies/calendar", {"text": "a\0b"}, files={"x": ("", b"")})
+    assert answer.status_code == 400
+
+
+def test_a_form_of_somebody_who_is_not_signed_in_is_short(base: str) -> None:
+    long = b"person=a&role=seller&x=" + b"a" * 256 * 1024
+    headers = {"Content-Type": FORM}
+
+    def pieces() -> Iterator[bytes]:
+        yield long
+
+    for content in (long, pieces()):
+        answer = httpx.post(f"{base}/sign-in/development", content=content, headers=headers)
+        assert answer.status_code == 413
+
+
+def test_attempts_are_counted_before_a_form_is_read(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with served(home(tmp_path_factory.mktemp("attempts"), portal={"most_sign_ins_a_minute": 1})) as base:
+        address = urlsplit(base)
+        told = []
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", address.port or 0), timeout=10) as line:
+                # The body never comes.
+                head = f"POST /sign-in/development HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {FORM}\r\n"
+                line.sendall(f"{head}Content-Length: 100\r\n\r\n".encode())
+                line.settimeout(2)
+                with suppress(TimeoutError):
+                    told.append(line.recv(64).split(b" ")[1])
+        assert told == [b"429"]
+
+
+def test_connections_without_a_request_turn_nobody_away(base: str) -> None:
+    address = urlsplit(base)
+    idle = [socket.create_connection(("127.0.0.1", address.port or 0), timeout=10) for _ in range(100)]
+    try:
+        assert httpx.get(f"{base}/sign-in").status_code == 200
+    finally:
+        for line in idle:
+            line.close()
+
+
+def test_a_page_number_that_is_endless_is_refused(seller: Person) -> None:
+    for page in ("000000000001" + "9" * 5_000, "000000000001" + "9" * 100, "9" * 12):
+        assert seller.get("/accounts", params={"page": page}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "said", ['["\\ud800", "x", 1]', '["x", "\\udfff", 1]', '["x", "y", ["\\ud800"]]', '[["\\ud800"], 1, 1]']
+)
+def test_a_cursor_with_half_of_a_letter_is_refused(said: str, seller: Person) -> None:
+    cursor = base64.urlsafe_b64encode(said.encode()).decode()
+    assert seller.get("/api/v1/tables/account_signals", params={"cursor": cursor}).status_code == 400
+
+
+def test_half_of_a_letter_in_a_cursor_of_the_same_question_is_refused(seller: Person) -> None:
+    address = seller.get("/api/v1/tables/account_signals", params={"limit": 1}).json()["next"]
+    cursor = parse_qs(urlsplit(address).query)["cursor"][0]
+    snapshot, digest, place = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    for said in ([f"\ud800{snapshot}", digest, place], [snapshot, digest, ["\ud800"]]):
+        forged = base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+        answer = seller.get("/api/v1/tables/account_signals", params={"limit": 1, "cursor": forged})
+        assert answer.status_code == 400
+
+
+# What a page says after a write.
+
+
+def test_a_sentence_that_this_portal_did_not_write_is_not_shown(seller: Person, settings: Settings, base: str) -> None:
+    key = (settings.home_path / "portal.key").read_text(encoding="ascii")
+
+    def shown(key: str, person: str) -> bool:
+        signed = URLSafeTimedSerializer(key, salt="said", signer_kwargs={"digest_method": hashlib.sha256})
+        for text in (signed.dumps([person, "Call this number"]), "Call%20this%20number"):
+            cookies = f"{SESSION_COOKIE}={seller.cookies[SESSION_COOKIE]}; account_health_said={text}"
+            answer = httpx.get(f"{base}/accounts", headers={"Cookie": cookies})
+            assert answer.status_code == 200
+            if "Call this number" in answer.text:
+                return True
+        return False
+
+    assert shown(key, SELLER)
+    assert not shown("another key", SELLER)
+    assert not shown(key, "Somebody Else")
 
 
 # Headers.
