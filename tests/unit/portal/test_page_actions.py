@@ -197,7 +197,7 @@ def test_new_evidence_is_seen_before_it_is_decided_on(admin: Person, store: Stor
         con.execute(sa.update(actions).where(actions.c.action_id == row["action_id"]).values(evidence='{"arr": 5}'))
     answer = decide(admin, row, "approve")
     assert (answer.status_code, "look again" in problem(answer)) == (409, True)
-    assert "<dt>arr</dt><dd>5</dd>" in answer.text
+    assert "<dt>ARR</dt><dd>5</dd>" in answer.text
     assert one(store, row["action_id"])["status"] == "pending_approval"
 
 
