@@ -123,8 +123,11 @@ class Background:
             if task.state.is_over:
                 return
             task.is_cancelled = True
-            worker = self._worker if task.state is State.WORKING else None
-            if worker is None:
+            worker = None
+            if task.state is State.WORKING:
+                # What comes next gets a worker of its own: this one ends, whatever it is at by then.
+                worker, self._worker = self._worker, None
+            else:
                 task.state, task.words, task.ended_at = State.FAILED, _CANCELLED, time.monotonic()
         if worker is not None:
             worker.end()
@@ -166,7 +169,7 @@ class Background:
                 worker = self._worker = self._worker or _Worker()
             result, words = worker.do(task.work, task.arguments, self._seconds_most)
             with self._changed:
-                if not worker.is_alive:
+                if self._worker is worker and not worker.is_alive:
                     self._worker = None
                 if task.is_cancelled:
                     result, words = None, _CANCELLED
@@ -190,10 +193,13 @@ class _Worker:
         self._process = context.Process(target=_serve, args=(theirs,), name="background", daemon=True)
         self._process.start()
         theirs.close()
+        # Two threads that wait for one process would take its end from each other.
+        self._ending = threading.Lock()
 
     @property
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        with self._ending:
+            return self._process.is_alive()
 
     def do(self, work: Callable[..., Any], arguments: tuple[Any, ...], seconds_most: float) -> tuple[Any, str | None]:
         """What the work gives, or why it gives nothing."""
@@ -214,11 +220,12 @@ class _Worker:
 
     def end(self) -> None:
         """End it: kindly first, so that it takes its temporary folders along."""
-        self._process.terminate()
-        self._process.join(_END_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        with self._ending:
+            self._process.terminate()
+            self._process.join(_END_SECONDS)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
 
 
 def _serve(pipe: Connection) -> None:

@@ -119,7 +119,7 @@ CHANGES = {
     "confirmed for ever": ({"confirmed_until": None}, "for this portal"),
     "confirmed until yesterday": ({"confirmed_until": moment(-86_400)}, "valid SubjectConfirmation"),
     "expired": ({"not_on_or_after": moment(-60)}, "expired"),
-    "not yet valid": ({"not_before": moment(120)}, "doesn't hold yet"),
+    "not yet valid": ({"not_before": moment(86_400)}, "doesn't hold yet"),
     "another provider": ({"issuer": "https://evil.example"}, "Invalid issuer"),
     "an assertion of another provider": ({"assertion_issuer": "https://evil.example"}, "Invalid issuer"),
     "no success": ({"status": "urn:oasis:names:tc:SAML:2.0:status:Responder"}, "not Success"),
