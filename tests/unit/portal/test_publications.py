@@ -100,7 +100,8 @@ def test_whoever_asks_while_it_changes_sees_one_whole_publication(own: Settings)
     assert seen == set(names)
     assert library.problem is None
     library.close()
-    assert not list((own.home_path / "tmp").glob("portal-*")), "nothing of a publication that is gone stays"
+    # What was shown before is removed by the thread that brought the new one, which may still be at it.
+    soon(lambda: not list((own.home_path / "tmp").glob("portal-*")))
 
 
 def test_a_damaged_one_isn_t_shown_and_is_told_until_a_better_one_comes(own: Settings) -> None:
