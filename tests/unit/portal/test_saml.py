@@ -104,6 +104,7 @@ def test_the_portal_describes_itself(browser: httpx.Client, base: str) -> None:
     assert consumer.get("Location") == f"{base}/sign-in/saml/answer"
 
 
+# Numbers are seconds from now.
 CHANGES = {
     "another audience": ({"audience": "https://other.example"}, "is not a valid audience"),
     "no audience": ({"audience": None}, "for somebody else"),
@@ -117,9 +118,9 @@ CHANGES = {
     "confirmed for another request": ({"confirmed_for": "_other"}, "valid SubjectConfirmation"),
     "confirmed for no request": ({"confirmed_for": None}, "for this portal"),
     "confirmed for ever": ({"confirmed_until": None}, "for this portal"),
-    "confirmed until yesterday": ({"confirmed_until": moment(-86_400)}, "valid SubjectConfirmation"),
-    "expired": ({"not_on_or_after": moment(-60)}, "expired"),
-    "not yet valid": ({"not_before": moment(86_400)}, "doesn't hold yet"),
+    "confirmed until yesterday": ({"confirmed_until": -86_400}, "valid SubjectConfirmation"),
+    "expired": ({"not_on_or_after": -60}, "expired"),
+    "not yet valid": ({"not_before": 120}, "doesn't hold yet"),
     "another provider": ({"issuer": "https://evil.example"}, "Invalid issuer"),
     "an assertion of another provider": ({"assertion_issuer": "https://evil.example"}, "Invalid issuer"),
     "no success": ({"status": "urn:oasis:names:tc:SAML:2.0:status:Responder"}, "not Success"),
@@ -133,7 +134,10 @@ def test_an_answer_that_is_not_for_this_lets_nobody_in(
 ) -> None:
     changes, why = CHANGES[name]
     asked = begin(browser)
-    changed = {key: value.format(base=base) if isinstance(value, str) else value for key, value in changes.items()}
+    changed = {
+        key: moment(value) if isinstance(value, int) else value.format(base=base) if isinstance(value, str) else value
+        for key, value in changes.items()
+    }
     refused(settings, send(browser, good(base, asked, **changed), asked.state), why)
 
 

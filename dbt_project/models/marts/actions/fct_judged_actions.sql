@@ -215,7 +215,9 @@ dated as (
     select
         *,
         {{ text_key(['account_id', 'action', 'subject_kind', 'subject', 'episode_started_on']) }} as action_id,
-        greatest(coalesce(due_date, {{ add_days('episode_started_on', 'due_days') }}), episode_started_on) as due_before_closed_weeks
+        greatest(
+            coalesce(due_date, {{ add_days('episode_started_on', 'due_days') }}), episode_started_on
+        ) as due_before_closed_weeks
     from placed
 )
 
