@@ -27,7 +27,8 @@ from orchestration.ledger.store import utc_now
 from orchestration.ledger.tables import alert_entries, alerts
 from portal import audit
 from portal.access import Row
-from portal.ledger_listing import Condition, Queue, answer, some_rows
+from portal.alert_clock import clock, is_with_viewer
+from portal.ledger_listing import Queue, answer, some_rows
 from portal.listing import Column, Filter, Listing
 from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
 
@@ -119,24 +120,6 @@ def note(
     return visit.back(_back(form.get("back")), said)
 
 
-def clock(due: datetime | None, now: datetime) -> tuple[str, bool]:
-    """A clock in words, and whether it has run out."""
-    if due is None:
-        return "nothing is due", False
-    late = due <= now
-    return (f"overdue by {_span(now, due)}" if late else f"{_span(due, now)} left"), late
-
-
-def _span(later: datetime, earlier: datetime) -> str:
-    minutes = int((later - earlier).total_seconds() // 60)
-    hours, days = minutes // 60, minutes // (60 * _DAY_HOURS)
-    if days >= 2:
-        return f"{days:,} days"
-    if hours >= 1:
-        return f"{hours} h" if hours >= 10 or minutes % 60 == 0 else f"{hours} h {minutes % 60} min"
-    return f"{minutes} min"
-
-
 def _queue(visit: Visit, now: datetime) -> Queue:
     is_over = alerts.c.cleared_at.is_not(None) | (alerts.c.step == CLOSED)
     hours = _hours(visit)
@@ -152,7 +135,7 @@ def _queue(visit: Visit, now: datetime) -> Queue:
         "state": sa.case((alerts.c.cleared_at.is_not(None), CLEARED), else_=alerts.c.step),
         "due": due,
         "overdue": sa.func.coalesce(due <= _in_hours(visit, now), False),
-        "mine": _mine(visit),
+        "mine": is_with_viewer(visit.policies.access, visit.viewer),
     }
     return Queue(
         QUEUE,
@@ -187,14 +170,6 @@ def _in_hours(visit: Visit, now: datetime) -> sa.ColumnElement:
     if visit.store.is_sqlite:
         return sa.func.julianday(moment) * _DAY_HOURS
     return sa.extract("epoch", moment) / _HOUR_SECONDS
-
-
-def _mine(visit: Visit) -> Condition:
-    """Whether an alert is with the viewer: by name, or by a role of theirs where nobody is named."""
-    answers_as = visit.policies.access.answers_as
-    roles = [one for role in visit.viewer.roles for one in answers_as.get(role, ())]
-    by_name = sa.func.lower(sa.func.trim(sa.func.coalesce(alerts.c.to_name, ""))).in_(list(visit.viewer.names))
-    return by_name | (alerts.c.to_name.is_(None) & alerts.c.to_role.in_(roles))
 
 
 def _may(visit: Visit) -> bool:

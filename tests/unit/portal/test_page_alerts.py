@@ -18,7 +18,7 @@ from orchestration.actions.clocks import STEPS
 from orchestration.ledger.store import Store, utc_now
 from orchestration.ledger.tables import alert_entries, alerts, audit_log
 from orchestration.settings import Settings
-from portal.pages.alerts import clock
+from portal.alert_clock import clock
 from tests.support.portal import OTHER_SELLER, Person, home, published, served, signed_in
 
 NOON = datetime(2026, 6, 30, 12)
