@@ -1,4 +1,4 @@
-"""What other policies would change across the portfolio: actions, candidates, statuses and tiers.
+"""What other policies would change across the portfolio: actions, candidates, statuses, tiers and churn.
 
 Both sides are the batch's own models over the same frozen inputs, so every difference is the policies' doing. Here: the
 two runs and their comparison. Not here: how it is shown (`show.py`, `page.py`).
@@ -21,23 +21,34 @@ from orchestration.publishing.sql import literal
 from orchestration.whatif.inputs import as_of_date, under_other_policies
 from orchestration.whatif.models import CompiledModels
 
-TABLES = ("account_health", "health_check_candidates", "recommended_actions")
+TABLES = ("account_health", "account_churn", "health_check_candidates", "recommended_actions")
+
+# So many ways to move are told one by one.
+_MOVES_TOLD = 20
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One kind of thing that may change: its table, what tells two of them apart, and what may differ."""
+    """One kind of thing that may change: its table, what tells two of them apart, and what may differ.
+
+    `thing`: SQL for what it is, beside the account. `value`: what may differ; `sql` gives it where no column is called
+    so. `money`: a column of money that is summed, with what the sum is called.
+    """
 
     title: str
     table: str
     key: tuple[str, ...]
     thing: str
     value: str
+    sql: str = ""
+    money: tuple[str, str] | None = None
 
 
-# `thing`: SQL for what it is, beside the account. `value`: the column that may differ.
+# A probability as people write it: 45 %, 37.5 %.
+_PERCENT = "rtrim(rtrim(acts_on_probability::varchar, '0'), '.') || ' %'"
+
 COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
     {
         "actions": Comparison(
@@ -56,6 +67,15 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
         ),
         "statuses": Comparison("Statuses", "account_health", ("account_id",), "'score ' || score::varchar", "status"),
         "tiers": Comparison("Tiers", "account_health", ("account_id",), "'score ' || score::varchar", "tier"),
+        "churn": Comparison(
+            "Churn probabilities",
+            "account_churn",
+            ("account_id",),
+            "'score ' || score::varchar || ', ' || status",
+            "probability",
+            _PERCENT,
+            ("expected_loss", "expected loss"),
+        ),
     }
 )
 
@@ -72,11 +92,23 @@ class Changes:
     after: int
     moves: Sequence[tuple[str | None, str | None, int]]
     rows: Sequence[Row]
+    # The sums of money before and after, in words; blank where the comparison sums nothing.
+    money: str = ""
 
     @property
     def count(self) -> int:
         """How many change."""
         return sum(count for _, _, count in self.moves)
+
+    @property
+    def commonest(self) -> Sequence[tuple[str | None, str | None, int]]:
+        """The moves that are told one by one; probabilities may move in as many ways as there are accounts."""
+        return self.moves[:_MOVES_TOLD]
+
+    @property
+    def others(self) -> int:
+        """How many change in yet other ways."""
+        return sum(count for _, _, count in self.moves[_MOVES_TOLD:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +150,18 @@ def diff_policies(
                 for table in TABLES:
                     file = literal(str(Path(place) / side / f"{table}.parquet"))
                     con.execute(f"create view {side}.{table} as from read_parquet({file})")
-            changes = {name: _changes(con, comparison, listed) for name, comparison in COMPARISONS.items()}
+            currencies = (before.calendar.reporting_currency, after.calendar.reporting_currency)
+            changes = {name: _changes(con, comparison, listed, currencies) for name, comparison in COMPARISONS.items()}
     return PolicyDiff(as_of, before.version, after.version, changed_values(before, after), changes)
 
 
-def _changes(con: duckdb.DuckDBPyConnection, comparison: Comparison, listed: int) -> Changes:
+def _changes(
+    con: duckdb.DuckDBPyConnection, comparison: Comparison, listed: int, currencies: tuple[str, str]
+) -> Changes:
     """Names below are of our own; nothing of them comes from data."""
     sides = [
         f"{side} as (select {', '.join(comparison.key)}, account_id as account, account_name as name,"  # noqa: S608
-        f" {comparison.thing} as thing, {comparison.value} as value from {side}.{comparison.table})"
+        f" {comparison.thing} as thing, {comparison.sql or comparison.value} as value from {side}.{comparison.table})"
         for side in ("before", "after")
     ]
     same = " and ".join(f"before.{column} is not distinct from after.{column}" for column in comparison.key)
@@ -143,11 +178,19 @@ def _changes(con: duckdb.DuckDBPyConnection, comparison: Comparison, listed: int
         "select account_id, account_name, thing, before, after from changed order by all limit ?", [listed]
     ).fetchall()
     columns = ("account_id", "account_name", "thing", "before", "after")
+    column, called = comparison.money or ("null", "")
     totals = [
-        con.execute(f"select count(*) from {side}.{comparison.table}").fetchall()[0][0]  # noqa: S608
+        con.execute(f"select count(*), coalesce(sum({column}), 0) from {side}.{comparison.table}").fetchall()[0]  # noqa: S608
         for side in ("before", "after")
     ]
-    return Changes(comparison, *totals, moves, [dict(zip(columns, row, strict=True)) for row in rows])
+    now, then = (f"{sums:,.0f} {currency}" for (_, sums), currency in zip(totals, currencies, strict=True))
+    return Changes(
+        comparison,
+        *(count for count, _ in totals),
+        moves,
+        [dict(zip(columns, row, strict=True)) for row in rows],
+        f"{called} {now} now, {then} then" if called else "",
+    )
 
 
 def changed_values(before: Policies, after: Policies) -> list[tuple[str, str, str]]:

@@ -39,12 +39,15 @@ def show_diff(console: Console, diff: PolicyDiff, rows: int) -> None:
 def _counts(diff: PolicyDiff) -> Table:
     table = _table("What would change", "of", "from", "to", right=("how many",))
     for changes in diff.changes.values():
-        title = f"{changes.comparison.title} ({changes.before:,} now, {changes.after:,} then)"
+        sums = f"; {changes.money}" if changes.money else ""
+        title = f"{changes.comparison.title} ({changes.before:,} now, {changes.after:,} then{sums})"
         if not changes.moves:
             table.add_row(title, _NOTHING, _NOTHING, "0", end_section=True)
-        for number, (before, after, count) in enumerate(changes.moves, start=1):
+        for number, (before, after, count) in enumerate(changes.commonest, start=1):
             last = number == len(changes.moves)
             table.add_row(title if number == 1 else "", *_move(before, after), f"{count:,}", end_section=last)
+        if changes.others:
+            table.add_row("", "in other ways", "", f"{changes.others:,}", end_section=True)
     return table
 
 

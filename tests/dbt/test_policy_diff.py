@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -51,7 +52,7 @@ def now(inputs: Path) -> Policies:
 @pytest.fixture(scope="module")
 def made(inputs: Path, now: Policies) -> dict[str, list[Row]]:
     """What the batch makes of the home, by table."""
-    tables = ("account_health", "recommended_actions", "health_check_candidates")
+    tables = ("account_health", "account_churn", "recommended_actions", "health_check_candidates")
     with models(now).run(inputs, *tables) as con:
         return {table: rows_of(con, f"select * from published.{table}") for table in tables}
 
@@ -92,6 +93,43 @@ def test_tiers_that_move_are_counted_and_listed(
     assert found.values == [("health_score.tier.healthy_at_least", str(tier["healthy_at_least"]), "92")]
     assert (found.before_version, found.after_version) == (now.version, after.version)
     assert found.before_version != found.after_version
+
+
+def test_another_base_moves_churn_probabilities_and_the_loss_expected(
+    inputs: Path, now: Policies, made: dict[str, list[Row]], tmp_path: Path
+) -> None:
+    after = other(inputs, tmp_path, churn={"base_pct": {"red": 70, "yellow": 42.5, "green": 10}})
+    found = diff(inputs, now, after).changes
+    moving = {
+        row["account_id"]: row["acts_on_probability"]
+        for row in made["account_churn"]
+        if row["status"] == "YELLOW" and row["acts_on_probability"] < 95
+    }
+    assert moving
+    churn = found["churn"]
+    assert {row["account_id"]: row["before"] for row in churn.rows} == {
+        account_id: f"{probability:.0f} %" for account_id, probability in moving.items()
+    }
+    assert {row["account_id"]: row["after"] for row in churn.rows} == {
+        account_id: f"{float(min(probability + Decimal('2.5'), 95)):g} %" for account_id, probability in moving.items()
+    }
+    assert sum(count for *_, count in churn.commonest) + churn.others == churn.count == len(moving)
+    loss = sum((row["expected_loss"] for row in made["account_churn"]), Decimal(0))
+    assert churn.money.startswith(f"expected loss {loss:,.0f} USD now, ")
+    assert not churn.money.endswith(f" {loss:,.0f} USD then")
+    assert (found["statuses"].count, found["tiers"].count, found["statuses"].money) == (0, 0, "")
+
+
+def test_ways_to_move_beyond_those_told_are_counted(inputs: Path, now: Policies, tmp_path: Path) -> None:
+    churn = diff(inputs, now, now).changes["churn"]
+    moves = [(f"{number} %", None, 2) for number in range(25)]
+    found = replace(churn, moves=moves)
+    assert (len(found.commonest), found.others, found.count) == (20, 10, 50)
+    whole = replace(diff(inputs, now, now), values=[("x", "1", "2")], changes={"churn": found})
+    console = Console(width=160, record=True, file=(tmp_path / "said").open("w"))
+    show_diff(console, whole, rows=0)
+    assert re.search(r"in other ways\s+10\b", console.export_text())
+    assert '>in other ways</td><td class="number">10<' in page(whole)
 
 
 def test_candidates_that_come_and_go_are_told_by_where_from_and_where_to(

@@ -160,7 +160,7 @@ def test_what_is_too_large_is_refused(revops: Person) -> None:
 def test_a_file_that_shapes_no_result_isnt_compared(revops: Person) -> None:
     words = _words(_sent(revops, "portal", _text(revops, "portal").replace("rows_a_page: 50", "rows_a_page: 60")).text)
     assert "portal.rows_a_page 50 60" in words
-    assert "moves no action, status or tier" in words
+    assert "moves no action, status, tier or churn probability" in words
 
 
 def test_a_change_of_comments_alone_changes_no_value(revops: Person) -> None:
@@ -270,6 +270,9 @@ def test_a_change_is_compared_across_the_portfolio_and_nothing_is_adopted(
     assert moved, words[:2000]
     assert int(moved[1]) > 0
     assert "GREEN YELLOW" in words
+    # Who falls to YELLOW is likelier to leave.
+    assert re.search(r"Churn probabilities \d+ now, \d+ then\. Expected loss [\d,]+ USD now, [\d,]+ USD then\.", words)
+    assert "Probability now Then How many" in words
     assert {file: file.read_bytes() for file in settings.policies.rglob("*") if file.is_file()} == before
     assert sorted(file for file in settings.home_path.rglob("*") if file.name != "operations.db-wal") == homes
 
