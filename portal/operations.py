@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -40,7 +40,7 @@ from orchestration.loopback import is_loopback
 from orchestration.publishing.errors import PublishingError
 from orchestration.publishing.manifest import Manifest, current_snapshot_id, read_snapshot
 from portal.access import viewer_of
-from portal.web import Portal, Refusal, absent, refused
+from portal.web import Portal, Refusal, Visit, absent, refused
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -212,9 +212,10 @@ def dagster(request: Request) -> Response:
 
 
 class Watch:
-    """Middleware: counts and logs every request, and answers what broke. Written as plain ASGI, so that exports stream.
+    """Middleware: closes the visit of every request, counts and logs it, and answers what broke.
 
-    It stands inside of `Shield`, so that an answer to what broke has the security headers too.
+    Written as plain ASGI, so that exports stream. It stands inside of `Shield`, so that an answer to what broke has the
+    security headers too.
     """
 
     def __init__(self, app: ASGIApp, *, figures: Figures) -> None:
@@ -242,6 +243,8 @@ class Watch:
                 raise
             await _broken(scope)(scope, receive, sent)
         finally:
+            if visit := _visit(scope):
+                visit.close()
             self._tell(scope, status, time.perf_counter() - began)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
@@ -282,9 +285,13 @@ def _route(scope: Scope) -> str:
     return _UNMATCHED
 
 
+def _visit(scope: Scope) -> Visit | None:
+    return scope.get("state", {}).get("visit")
+
+
 def _person(scope: Scope) -> str | None:
     """Who asked, as a hash that tells people apart and names nobody."""
-    visit: Any = scope.get("state", {}).get("visit")
+    visit = _visit(scope)
     if visit is None:
         return None
     app: Starlette = scope["app"]

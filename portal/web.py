@@ -6,11 +6,12 @@ without one, that isn't among the public ones, is a fault that a test finds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -46,6 +47,7 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 _SAID_COOKIE = "account_health_said"
 _SAID_SECONDS = 30
 _MOST_FIELDS = 2_000
+_RENDERING = Lock()
 # Everybody who may sign in at all.
 ALL = ("seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin")
 
@@ -179,14 +181,17 @@ class Visit:
 
 
 class Allowed:
-    """A dependency that makes the visit of a route; only for people with one of these roles."""
+    """A dependency that makes the visit of a route; only for people with one of these roles.
+
+    The visit is closed at the end of the answer (`portal.operations.Watch`).
+    """
 
     def __init__(self, *roles: str, writes: bool = False, takes_files: bool = False) -> None:
         self.roles = frozenset(roles or ALL)
         self.writes = writes
         self.takes_files = takes_files
 
-    def __call__(self, request: Request) -> Iterator[Visit]:
+    def __call__(self, request: Request) -> Visit:
         portal: Portal = request.app.state.portal
         session = portal.sessions.find(request.cookies.get(portal.session_cookie))
         if session is None:
@@ -207,10 +212,7 @@ class Allowed:
         if self.writes and not is_same_site(request.headers, host, is_behind_tls=portal.is_behind_tls):
             visit.audit(audit.Event.DENIED, request.url.path, detail="a form of another site")
             raise Refusal(403, "Not from here", "This was asked for by a page of another site, so it wasn't done.")
-        try:
-            yield visit
-        finally:
-            visit.close()
+        return visit
 
 
 async def checked_form(request: Request) -> FormData:
@@ -243,15 +245,18 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     environment: Environment = request.app.state.templates
     visit = values.setdefault("visit", None)
     theme = request.cookies.get(THEME_COOKIE)
-    text = environment.get_template(template).render(
-        request=request,
-        portal=request.app.state.portal,
-        viewer=visit.viewer if visit else None,
-        form_token=visit.session.form_token if visit and visit.session else "",
-        theme=theme if theme in ("light", "dark") else "",
-        said=_said(request, visit),
-        **values,
-    )
+    values |= {
+        "request": request,
+        "portal": request.app.state.portal,
+        "viewer": visit.viewer if visit else None,
+        "form_token": visit.session.form_token if visit and visit.session else "",
+        "theme": theme if theme in ("light", "dark") else "",
+        "said": _said(request, visit),
+    }
+    # Rendering only calculates, so the interpreter does one page at a time anyhow: threads that took turns within a
+    # page would make each of them later.
+    with _RENDERING:
+        text = environment.get_template(template).render(values)
     answer = HTMLResponse(text, status)
     if _SAID_COOKIE in request.cookies:
         answer.delete_cookie(_SAID_COOKIE)
@@ -269,9 +274,19 @@ def _said(request: Request, visit: Visit | None) -> str | None:
     return str(text) if person == visit.viewer.person else None
 
 
+class Pages(Environment):
+    """Templates whose rows are dictionaries: their columns are looked up as such first, not as attributes."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The column of a row, or the attribute of anything else."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def environment(policies: Policies) -> Environment:
     """The templates with their filters; everything is escaped."""
-    made = Environment(
+    made = Pages(
         loader=PackageLoader("portal"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters |= words.filters(policies.calendar.reporting_currency)

@@ -65,9 +65,11 @@ def percent(value: Decimal | float | int | None, places: int = 0) -> str:
 
 def words(name: str | None) -> str:
     """A name of a table or a value as words: hc_past_due → health check past due."""
-    if name is None:
-        return NOTHING
-    text = str(name)
+    return NOTHING if name is None else _words(str(name))
+
+
+@lru_cache(_KEPT)
+def _words(text: str) -> str:
     if _NAME.fullmatch(text):
         return " ".join(_SHORT.get(part, part) for part in text.split("_"))
     return text.replace("_", " ")

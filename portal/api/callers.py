@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fastapi import Request
 
 from portal import audit
@@ -13,16 +11,13 @@ from portal.web import ALL, Portal, Refusal, SignInNeeded, Visit, check_rate
 _ASK_FOR_TOKEN = {"WWW-Authenticate": 'Bearer realm="account-health"'}
 
 
-def reads(request: Request) -> Iterator[Visit]:
-    """A dependency that makes the visit of whoever calls."""
+def reads(request: Request) -> Visit:
+    """A dependency that makes the visit of whoever calls; closed as those of pages are."""
     portal: Portal = request.app.state.portal
     shown = request.headers.get("authorization")
     visit = _by_session(request, portal) if shown is None else _by_token(request, portal, shown)
     request.state.visit = visit
-    try:
-        yield visit
-    finally:
-        visit.close()
+    return visit
 
 
 def _by_token(request: Request, portal: Portal, shown: str) -> Visit:

@@ -90,8 +90,7 @@ def queue(visit: Visit = Depends(Allowed())) -> Response:
         found=found,
         chips=chips,
         mine=mine,
-        shown={row["action_id"]: _shown(visit, row) for row in found.rows},
-        days=_days(visit),
+        offers={row["action_id"]: _offers(visit, row)[0] for row in found.rows},
     )
 
 
@@ -205,7 +204,7 @@ def _page(visit: Visit, row: Row, error: DecisionError | None = None, form: Form
         "action.html.j2",
         status=_status(error),
         row=row,
-        shown={row["action_id"]: _shown(visit, row)},
+        shown=_shown(visit, row),
         history=history,
         days=_days(visit),
         problem=_sentence(error) if error else None,

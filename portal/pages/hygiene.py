@@ -61,10 +61,7 @@ ISSUES = Listing(
     ),
     searched=("account_name", "sentence", "rule", "record_key"),
     order="grade, first_seen, issue_id",
-    key=(
-        "issue_id, account_id, rule, stream, source, record_key, column_name, suggestion, occurrences, last_seen,"
-        " cleared_on, mended_by, mended_by_role, accepted_until, accepted_reason, accepted_by"
-    ),
+    key="issue_id, account_id, cleared_on, mended_by, mended_by_role, accepted_until",
     counted="status",
 )
 
@@ -120,7 +117,6 @@ def issues(visit: Visit = Depends(Allowed())) -> Response:
         mine=mine,
         mine_count=sum(row["n"] for row in own),
         shown={row["issue_id"]: _shown(visit, row, made) for row in found.rows},
-        days=_days(visit),
         may=_may(visit),
     )
 

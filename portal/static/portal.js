@@ -22,6 +22,9 @@ document.addEventListener("htmx:configRequest", event => {
   for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
 });
 
+// What a row opens into takes the place of the link that opened it: the keyboard goes on there.
+document.addEventListener("htmx:afterSwap", event => event.target.querySelector("details.decision summary")?.focus());
+
 // A phone shows a part of the navigation: the part with the page that is open.
 const current = document.querySelector(".top nav a[aria-current]");
 if (current) {

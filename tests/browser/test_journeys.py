@@ -72,7 +72,7 @@ def test_a_manager_approves_in_two_clicks_with_the_evidence_in_view(open_window:
     account = first.locator("td[data-label=Account]").inner_text()
     evidence = first.locator(".evidence")
     expect(evidence).not_to_be_visible()
-    first.locator("summary").click()
+    first.locator("a.opens").click()
     expect(evidence).to_be_in_viewport()
     expect(evidence.get_by_text("Why", exact=True)).to_be_visible()
     expect(evidence.get_by_text("Guards", exact=True)).to_be_visible()
@@ -108,14 +108,14 @@ def test_revenue_operations_accept_an_issue_and_try_another_policy(open_window: 
     window.goto("/hygiene")
     issue = page.locator("table.queue tbody").first
     sentence = issue.get_by_role("rowheader").inner_text()
-    issue.locator("summary").click()
+    issue.locator("a.opens").click()
     until = str(utc_now().date() + timedelta(days=7))
     issue.get_by_label("Accept until").fill(until)
     issue.get_by_label("Reason").fill("The source can't say otherwise")
     issue.get_by_role("button", name=re.compile("^Accept")).click()
     expect(page.get_by_role("status").first).to_be_visible()
     issue = page.locator("table.queue tbody").filter(has_text=sentence).first
-    issue.locator("summary").click()
+    issue.locator("a.opens").click()
     expect(issue).to_contain_text("The source can't say otherwise")
 
     window.goto("/policies/churn")

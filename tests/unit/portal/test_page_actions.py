@@ -91,8 +91,10 @@ def listed(answer: httpx.Response) -> list[str]:
 
 
 def test_an_action_is_approved_from_the_queue_with_what_the_page_says(admin: Person, store: Store) -> None:
-    page = admin.get("/actions?status=pending_approval")
-    action_id = listed(page)[0]
+    queue = admin.get("/actions?status=pending_approval")
+    action_id = listed(queue)[0]
+    [opens] = re.findall(rf'<a class="opens" href="(/actions/{action_id}[?][^"]+)"', queue.text)
+    page = admin.get(unescape(opens))
     part = page.text.split(f'action="/actions/{action_id}"')[1].split("</form>")[0]
     assert 'value="approve" formnovalidate' in part
     fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', part))
