@@ -1,7 +1,9 @@
 """Tables as files: the rows of a page's question, all of them, as CSV or XLSX.
 
-Streamed: a file is sent while it is made, in batches, and the publication is held to its last row. One that breaks in
-the middle breaks the connection off, so that half a file never looks like a whole one. Spreadsheets run
+Streamed: a file is sent in batches, and the publication is held to its last row. Whole rows are wide, and putting them
+in order takes as much memory as there are rows: so only their keys are, while the rows are written to a file as they
+come and read from it in that order. One that breaks in the middle breaks the connection off, so that half a file never
+looks like a whole one. Spreadsheets run
 what looks like a formula, so a text that begins like one gets an apostrophe before it; the file's last column names the
 columns of the row where that was done, so that a program can take it away again.
 """
@@ -11,17 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import pickle
 import re
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
 import duckdb
+import numpy as np
 import xlsxwriter
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -30,12 +36,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from orchestration.publishing.sql import identifier
 from portal import audit
-from portal.listing import Filter, Listing, Question, all_rows
+from portal.access import Reader
+from portal.listing import Filter, Listing, Question, listing_keys
 from portal.pages.account import ACCOUNTS
 from portal.pages.hygiene import ISSUES, SCORECARD
 from portal.pages.portfolio import DECISIONS, EXPANSIONS, RETENTION
 from portal.pages.targets import CANDIDATES
 from portal.publications import Edition
+from portal.spool import Spool, places
 from portal.web import ALL, Allowed, Refusal, Visit, absent
 
 log = logging.getLogger("portal.exports")
@@ -129,7 +137,7 @@ def export(name: str, kind: str, visit: Visit = Depends(Allowed())) -> Response:
     asked = question.url(page=None).removeprefix("?")
     pieces = Pieces(visit.reader.edition, turns.take(visit.viewer.person))
     try:
-        table = Table.of(visit, question)
+        table = Table.of(visit.reader, question, visit.portal.settings.home_path / "tmp")
         if kind == "csv":
             pieces.begin(csv_pieces(table))
         else:
@@ -294,27 +302,46 @@ class Download(StreamingResponse):
 
 @dataclass(frozen=True)
 class Table:
-    """A query that has run: the columns with their types, and where the rows come from."""
+    """The rows of a question, with every column of its table: the columns with their types, and how to get the rows."""
 
     names: tuple[str, ...]
     # DuckDB's names of the types.
     types: tuple[str, ...]
-    visit: Visit
-    text: str
-    values: Mapping[str, Any]
+    reader: Reader
+    question: Question
+    # Where rows wait on the disk.
+    folder: Path
 
     @classmethod
-    def of(cls, visit: Visit, question: Question) -> Table:
-        """The rows of a question, with every column of its table."""
-        relation = question.listing.relation
-        described = visit.reader.rows(f"describe select * from {relation}")  # noqa: S608 - a declared listing
+    def of(cls, reader: Reader, question: Question, folder: Path) -> Table:
+        """The rows of a question that somebody sees."""
+        described = reader.rows(f"describe select * from {question.listing.relation}")  # noqa: S608 - a declared listing
         names = tuple(row["column_name"] for row in described)
-        text, values = all_rows(question, names)
-        return cls(names, tuple(str(row["column_type"]) for row in described), visit, text, values)
+        return cls(names, tuple(str(row["column_type"]) for row in described), reader, question, folder)
 
-    def cursor(self, chosen: Iterable[str]) -> duckdb.DuckDBPyConnection:
-        """The rows with such expressions over the columns."""
-        return self.visit.reader.cursor(f"select {', '.join(chosen)} from ({self.text})", **self.values)  # noqa: S608
+    def spooled(
+        self, spool: Spool, chosen: Sequence[str], packed: Callable[[Sequence[Any]], bytes]
+    ) -> Generator[bytes, None, np.ndarray]:
+        """Put the rows into a spool, with such expressions over the columns, packed.
+
+        Yields an empty piece after every batch, so that whoever is gone is seen to be; returns the rows' numbers in the
+        spool, in the order of the question. Raises duckdb.OutOfMemoryException.
+        """
+        keys = [identifier(name) for name in listing_keys(self.question.listing)]
+        # Eight bytes a row, whatever the key: rows are found again by it, in whichever order they come.
+        key = f"hash({', '.join(keys)})"
+        where, values = self.question.where()
+        source = f"from {self.question.listing.relation} where {where}"
+        # Nothing of a URL is in the texts: names are declared, values are parameters. See portal.listing.
+        text = f"select {key} as row_key {source} order by {self.question.order}"
+        wanted = self.reader.cursor(text, **values).fetchnumpy()["row_key"]
+        found = array("Q")
+        cursor = self.reader.cursor(f"select {key}, {', '.join(chosen)} {source}", **values)
+        while batch := cursor.fetchmany(_BATCH_ROWS):
+            found.extend(row[0] for row in batch)
+            spool.add(packed(row[1:]) for row in batch)
+            yield b""
+        return places(np.asarray(wanted, dtype=np.uint64), np.frombuffer(found, dtype=np.uint64))
 
     @property
     def columns(self) -> Iterator[tuple[str, str]]:
@@ -346,10 +373,12 @@ def csv_pieces(table: Table) -> Generator[bytes, None, None]:
     """
     fields = [_field(identifier(name), kind) for name, kind in table.columns]
     fields.append(table.neutralised)
-    cursor = table.cursor([f"concat_ws(',', {', '.join(fields)})"])
-    yield f"{_BYTE_ORDER_MARK}{','.join((*table.names, NEUTRALISED))}\r\n".encode()
-    while batch := cursor.fetchmany(_BATCH_ROWS):
-        yield "".join(f"{row[0]}\r\n" for row in batch).encode()
+    chosen = [f"concat_ws(',', {', '.join(fields)})"]
+    head = f"{_BYTE_ORDER_MARK}{','.join((*table.names, NEUTRALISED))}\r\n".encode()
+    with Spool(table.folder) as spool:
+        numbers = yield from table.spooled(spool, chosen, lambda row: f"{row[0]}\r\n".encode())
+        yield head
+        yield from spool.pieces(numbers)
 
 
 def _field(column: str, kind: str) -> str:
@@ -375,10 +404,12 @@ def _quoted(text: str) -> str:
 
 def write_xlsx(table: Table, about: Sequence[tuple[str, Any]]) -> IO[bytes]:
     """The table as XLSX in a file without a name, at its beginning; the second sheet says where it comes from."""
-    file = tempfile.TemporaryFile(suffix=".xlsx")  # noqa: SIM115 - whoever sends it closes it
+    table.folder.mkdir(parents=True, exist_ok=True)
+    file = tempfile.TemporaryFile(suffix=".xlsx", dir=table.folder)  # noqa: SIM115 - whoever sends it closes it
     try:
-        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        with xlsxwriter.Workbook(file, options | {"strings_to_numbers": False}) as book:
+        options = {"constant_memory": True, "tmpdir": str(table.folder)}
+        as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+        with xlsxwriter.Workbook(file, options | as_text) as book:
             _rows_sheet(book, table)
             _about_sheet(book, about)
     except BaseException:
@@ -398,14 +429,22 @@ def _rows_sheet(book: xlsxwriter.Workbook, table: Table) -> None:
         sheet.write_string(0, place, name, head)
     write = _Writer(book, sheet)
     chosen = [_safe(identifier(name)) if kind == "VARCHAR" else identifier(name) for name, kind in table.columns]
-    cursor = table.cursor([*chosen, table.neutralised])
     number = 0
-    while batch := cursor.fetchmany(_BATCH_ROWS):
-        for row in batch:
-            number += 1
-            for place, value in enumerate(row):
+    with Spool(table.folder) as spool:
+        numbers = _all_of(table.spooled(spool, [*chosen, table.neutralised], pickle.dumps))
+        for number, packed in enumerate(spool.rows(numbers), 1):
+            # Packed above, in a file that nobody else can open.
+            for place, value in enumerate(pickle.loads(packed)):  # noqa: S301
                 write(number, place, value)
     sheet.autofilter(0, 0, number, len(names) - 1)
+
+
+def _all_of(spooling: Generator[bytes, None, np.ndarray]) -> np.ndarray:
+    while True:
+        try:
+            next(spooling)
+        except StopIteration as over:
+            return over.value
 
 
 def _about_sheet(book: xlsxwriter.Workbook, about: Sequence[tuple[str, Any]]) -> None:

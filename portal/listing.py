@@ -249,14 +249,6 @@ def _by_query(reader: Reader, question: Question, rows_a_page: int) -> Answer:
     return Answer(question, rows, total["n"] if total else 0, rows_a_page, _choices(reader, listing), counts)
 
 
-def all_rows(question: Question, columns: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The query for every row of a question, for exports, and its values."""
-    where, values = question.where()
-    names = ", ".join(identifier(name) for name in columns)
-    text = f"select {names} from {question.listing.relation} where {where} order by {question.order}"  # noqa: S608
-    return text, values
-
-
 def plain(text: str) -> str:
     """A text as it is looked for: without case and accents, as `lower(strip_accents(…))` makes it."""
     import unicodedata
