@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 
-from orchestration.actions.decide import is_same_person
 from orchestration.actions.states import Status
 from orchestration.ledger.tables import actions
 from portal.access import Row
@@ -90,8 +89,7 @@ class ActionQueue:
         may = columns["action"].among(by_name) | (
             ~columns["action"].among(list(apart)) & columns["sensitivity"].among(by_sensitivity)
         )
-        person = self._visit.desk.person
-        asked_for = columns["requested_by"].that(lambda who: is_same_person(who, person))
+        asked_for = columns["requested_by"].that(self._visit.desk.is_me)
         return may & columns[_STATUS].among([str(Status.PENDING_APPROVAL)]) & ~asked_for
 
     @cached_property

@@ -1,6 +1,7 @@
 """Decisions of people: approve, reject, promote, put off, have a failed action tried again.
 
-Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for. Whoever decides on what
+Who may decide what is policy (`policies/access.yaml`). Nobody approves what they asked for, under whichever of their
+names. Whoever decides on what
 they saw says so with its `stamp`: where that was changed meanwhile, nothing is done, and they are told who did what.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,13 +77,29 @@ class Desk:
         if not self.person:
             raise DecisionError("a decision needs the name of who makes it")
 
+    def asked_for(self, action: Mapping[str, Any]) -> bool:
+        """Whether the person asked for an action, under whichever name."""
+        return action["requested_by"] is not None and self.is_me(action["requested_by"])
+
+    def is_me(self, person: str) -> bool:
+        """Whether a name is one of the person's."""
+        return _seen(person) in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return _names_of(self.person, self.policies.access.known_as)
+
     def approve(self, action_id: str, reason: str | None = None, seen: str | None = None) -> Mapping[str, Any]:
         """Let an action run; raises DecisionError. `seen`, of every decision: the stamp of what the person saw."""
         with self.store.writing() as con:
             action = self._waiting_for(con, action_id, Status.APPROVED, seen)
             self._must_approve(action, "approve")
-            if action["requested_by"] is not None and is_same_person(action["requested_by"], self.person):
-                raise NotAllowedError(f"{self.person} asked for action {action_id}, so somebody else has to approve it")
+            if self.asked_for(action):
+                asker = action["requested_by"]
+                known = "" if is_same_person(asker, self.person) else f", who is {asker} in policies/access.yaml,"
+                raise NotAllowedError(
+                    f"{self.person}{known} asked for action {action_id}, so somebody else has to approve it"
+                )
             under = action["decided_under"] or action["mode"]
             decided = {"approved_by": self.person, "decided_under": under}
             move_one(con, action, Status.APPROVED, self.person, self.now, _words(reason), **decided)
@@ -201,9 +220,20 @@ def _what_happened(con: Connection, action: Mapping[str, Any]) -> str:
     )
 
 
-def is_same_person(one_person: str, another: str) -> bool:
-    """Whether two names of people look the same: whatever their case, their accents' bytes, and signs nobody sees."""
-    return _seen(one_person) == _seen(another)
+def is_same_person(one_person: str, another: str, known_as: Mapping[str, Sequence[str]] = MappingProxyType({})) -> bool:
+    """Whether two names are one person's: they look the same, whatever their case, their accents' bytes, and signs
+    nobody sees; or `known_as` of the access policy leads from one to the other.
+    """
+    return _seen(another) in _names_of(one_person, known_as)
+
+
+def _names_of(person: str, known_as: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Every name of a person: what they are called, what another sign-in of theirs is called too, and so on."""
+    together = [frozenset(_seen(one) for one in (name, *others)) for name, others in known_as.items()]
+    names = frozenset((_seen(person),))
+    while more := [group for group in together if group & names and not group <= names]:
+        names = names.union(*more)
+    return names
 
 
 def _seen(person: str) -> str:

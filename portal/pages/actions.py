@@ -15,7 +15,6 @@ from orchestration.actions.decide import (
     DecisionError,
     IncompleteError,
     NotAllowedError,
-    is_same_person,
     stamp,
 )
 from orchestration.actions.states import Status, may_become
@@ -244,7 +243,7 @@ def _offers(visit: Visit, row: Row) -> tuple[Sequence[str], str | None]:
     settled = row["called_at"] is None
     approvers = access.approvers(row["action"], row["sensitivity"])
     if status == Status.PENDING_APPROVAL and settled:
-        if row["requested_by"] and is_same_person(row["requested_by"], visit.desk.person):
+        if visit.desk.asked_for(row):
             hint = "You asked for it, so somebody else has to approve it."
         elif roles & approvers:
             offers.append("approve")

@@ -11,7 +11,7 @@ from ledgers import DAY, log, reasons, row, statuses, take
 from orchestration.actions.decide import DecisionError, Desk, NotAllowedError, is_same_person
 from orchestration.ledger.store import Store
 from orchestration.policy.models import Policies
-from tests.support.ledger import NOW, action
+from tests.support.ledger import NOW, action, policies
 
 JULY = date(2026, 7, 15)
 
@@ -173,6 +173,28 @@ def test_two_who_decide_at_once_decide_once(store: Store, ledger_url: str, rules
         thread.join()
     assert sorted(said) == ["decided", *["too late"] * 3]
     assert len(log(store, "m")) in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("known_as", "is_one"),
+    [
+        ({"ben": ["Ben Okafor", "Ann"]}, True),
+        ({"ben@example.com": ["Ben Okafor"], "BEN": ["ben okafor"], "ann": ["ben@example.com"]}, True),
+        ({"ben": ["Ben Okafor"], "ann": ["Ann Berg"]}, False),
+    ],
+)
+def test_nobody_approves_under_another_of_their_names(
+    lite: Store, known_as: dict[str, list[str]], is_one: bool
+) -> None:
+    rules = policies(access={"known_as": known_as})
+    take(lite, rules, action("m", "recommend"))
+    desk(lite, rules, "ben").promote("m", "worth it")
+    if is_one:
+        with pytest.raises(NotAllowedError, match=r"^ann, who is ben in policies/access.yaml, asked for action m"):
+            desk(lite, rules, "ann").approve("m")
+        assert statuses(lite) == {"m": "pending_approval"}
+    else:
+        assert desk(lite, rules, "ann").approve("m")["approved_by"] == "ann"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ MOST = 5
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return home(tmp_path_factory.mktemp("actions"), portal={"bulk_most": MOST, "most_a_minute": 10_000})
+    known_as = {"m.manager@example.com": ["Max Manager"]}
+    limits = {"bulk_most": MOST, "most_a_minute": 10_000}
+    return home(tmp_path_factory.mktemp("actions"), portal=limits, access={"known_as": known_as})
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,23 @@ def test_nobody_approves_what_they_asked_for(base: str, admin: Person, store: St
     assert (answer.status_code, "somebody else has to approve it" in problem(answer)) == (403, True)
     assert one(store, row["action_id"]) == asked
     assert events(store, row["action_id"])[-1][0] == "denied"
+    assert decide(admin, asked, "approve").history[0].status_code == 303
+
+
+def test_nobody_approves_what_they_asked_for_under_another_name(base: str, admin: Person, store: Store) -> None:
+    row = rows(store, actions.c.status == "suppressed")[0]
+    roles = ["manager", "approver_high", "executive"]
+    assert decide(signed_in(base, "M.Manager@example.com", roles), row, "promote", reason="It helps").is_success
+    asked = one(store, row["action_id"])
+    again = signed_in(base, "Max Manager", roles)
+    page = again.get(f"/actions/{row['action_id']}").text
+    assert "You asked for it" in page
+    assert 'value="approve"' not in page
+    assert row["action_id"] not in listed(again.get(f"/actions?mine=yes&account={quote(row['account_id'])}"))
+    answer = decide(again, asked, "approve")
+    assert (answer.status_code, "somebody else has to approve it" in problem(answer)) == (403, True)
+    assert one(store, row["action_id"]) == asked
+    assert row["action_id"] in listed(admin.get(f"/actions?mine=yes&account={quote(row['account_id'])}"))
     assert decide(admin, asked, "approve").history[0].status_code == 303
 
 
