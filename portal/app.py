@@ -26,6 +26,7 @@ from orchestration.settings import Settings
 from portal import api, exports, operations, pages
 from portal.access import OlderPublicationError, UnreadableTableError
 from portal.background import Background
+from portal.connections import protocol
 from portal.hooks import BODY_SECONDS, Door
 from portal.ledger_mirror import Mirror
 from portal.listing import QuestionError
@@ -47,6 +48,8 @@ _PATIENCE_SECONDS = 5
 # the files that a process may have open, mostly 1,024.
 _MOST_AT_ONCE = 512
 _KEEP_ALIVE_SECONDS, _LEAVE_SECONDS = 5, 10
+# Until a request is there with its body, and so long nothing of an answer may be taken: slow lines need less.
+_REQUEST_SECONDS, _STALL_SECONDS = 30.0, 60.0
 _KEY_FILE = "portal.key"
 _KEY_BYTES = 32
 
@@ -220,12 +223,21 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def server_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
+def server_config(
+    app: FastAPI,
+    host: str,
+    port: int,
+    trusted_proxies: Sequence[str] = (),
+    *,
+    request_seconds: float = _REQUEST_SECONDS,
+    stall_seconds: float = _STALL_SECONDS,
+) -> uvicorn.Config:
     """How the app is served: plain HTTP, for a proxy with TLS or for this machine alone."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=protocol(request_seconds, stall_seconds),
         log_level="warning",
         access_log=False,
         server_header=False,
