@@ -313,6 +313,14 @@ class Reader:
         text = self._text(query)
         return self.edition.connection.cursor().execute(text, parameters_of(self.viewer, text, **parameters))
 
+    def excerpt(self, table: str, query: str) -> str:
+        """What the viewer sees of a table that was laid out by `query`, with the columns that the table is cut by.
+
+        The query is text of our own over the whole table, and is run once a publication.
+        """
+        cut = condition(self.viewer, table, self.columns(table), self._accounts)
+        return f"(from {self.edition.table_of(query, {})} where {cut})"
+
     def has(self, table: str) -> bool:
         """Whether the viewer can ask for this table at all; it may still have no row for them."""
         tables = self.viewer.tables

@@ -81,16 +81,21 @@ class ActionQueue:
     @cached_property
     def _mine(self) -> Mask:
         """What waits for an approval that the viewer may give."""
-        access, roles = self._visit.policies.access, self._visit.viewer.roles
+        roles = self._visit.viewer.roles
+        may = self._sheet.kept(("may approve", roles), lambda: self._may_approve(roles))
+        columns = self._sheet.columns
+        asked_for = columns["requested_by"].that(self._visit.desk.is_me)
+        return may & columns[_STATUS].among([str(Status.PENDING_APPROVAL)]) & ~asked_for
+
+    def _may_approve(self, roles: frozenset[str]) -> Mask:
+        access = self._visit.policies.access
         apart = access.approvals.by_action
         by_name = [name for name, who in apart.items() if roles & set(who)]
         by_sensitivity = [level for level, who in access.approvals.by_sensitivity if roles & set(who)]
         columns = self._sheet.columns
-        may = columns["action"].among(by_name) | (
+        return columns["action"].among(by_name) | (
             ~columns["action"].among(list(apart)) & columns["sensitivity"].among(by_sensitivity)
         )
-        asked_for = columns["requested_by"].that(self._visit.desk.is_me)
-        return may & columns[_STATUS].among([str(Status.PENDING_APPROVAL)]) & ~asked_for
 
     @cached_property
     def _fits(self) -> Mask:

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestration.policy.models import Policies
 from portal.access import Reader, Row
+from portal.publications import Edition
 
 FACTORS = ("leadership_change", "budget_pressure", "competitive_inquiry", "recent_outage", "engagement_decline")
 CRITERIA = (
@@ -35,7 +36,12 @@ _LISTS = {
     "surveys": ("survey_queue", "true", "due_on, kind"),
     "issues": ("hygiene_issues", "status = 'open'", "severity, stream, record_key, issue_id"),
 }
-_SCORES = "as_of_date, policy_version, score, confidence, status"
+_HISTORY = "account_health_history"
+# A history has a file an as-of date: what a page shows of it is laid out by account.
+_SCORES = (
+    "select account_id, as_of_date, policy_version, score, confidence, status"  # noqa: S608 - names of our own
+    f" from published.{_HISTORY} order by account_id, as_of_date"
+)
 
 
 @dataclass(frozen=True)
@@ -113,14 +119,20 @@ def baseline(health: Row) -> list[tuple[str, Decimal | None, int]]:
     ]
 
 
+def lay_out(edition: Edition) -> None:
+    """Make what briefs read, so that the first one doesn't wait for it."""
+    if _HISTORY in edition.manifest.tables:
+        edition.table_of(_SCORES, {})
+
+
 def brief_of(reader: Reader, account_id: str) -> Brief | None:
     """The account, None where the viewer doesn't see it; what an older publication doesn't have is empty."""
 
-    def rows(table: str, condition: str = "true", order: str = "1", columns: str = "*") -> list[Row]:
+    def rows(table: str, condition: str = "true", order: str = "1") -> list[Row]:
         if not reader.has(table):
             return []
         # All of it is text of our own; the account is a parameter.
-        query = f"select {columns} from {{{table}}} where account_id = $account_id and {condition} order by {order}"  # noqa: S608
+        query = f"select * from {{{table}}} where account_id = $account_id and {condition} order by {order}"  # noqa: S608
         return reader.rows(query, account_id=account_id)
 
     signals = next(iter(rows("account_signals")), None)
@@ -130,16 +142,21 @@ def brief_of(reader: Reader, account_id: str) -> Brief | None:
         signals=signals,
         health=next(iter(rows("account_health")), None),
         churn=next(iter(rows("account_churn")), None),
-        history=rows("account_health_history", order="as_of_date", columns=_SCORES),
+        history=_history(reader, account_id),
         lists={name: rows(table, condition, order) for name, (table, condition, order) in _LISTS.items()},
         sources=reader.rows("from {source_freshness} order by is_present desc, stream"),
     )
 
 
-def status_bands(policies: Policies, segment: str | None, policy_version: str) -> list[tuple[Any, Any, str]]:
-    """From, to and name of the colours of the score, as the publication's policies have them; else none."""
-    if policies.version != policy_version:
+def _history(reader: Reader, account_id: str) -> list[Row]:
+    if not reader.has(_HISTORY):
         return []
+    query = f"from {reader.excerpt(_HISTORY, _SCORES)} where account_id = $account_id order by as_of_date"
+    return reader.rows(query, account_id=account_id)
+
+
+def status_bands(policies: Policies, segment: str | None) -> list[tuple[Any, Any, str]]:
+    """From, to and name of the colours of the score."""
     cuts = policies.health_score.status_cutoffs(segment or "unknown")
     return [
         (0, cuts.yellow_at_least, "RED"),

@@ -39,6 +39,8 @@ _NAME = "account_name"
 # Bytes of masks of viewers, and of searches.
 _MOST_MASK_BYTES = 24 * 2**20
 _SMALL = 2**15
+# So many comparisons of a column take less than looking every code up.
+_FEW = 6
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,13 @@ class Coded:
 
     def _rows(self, of_values: pa.Array, *, nulls: bool = False) -> Mask:
         fits = np.append(of_values.to_numpy(zero_copy_only=False), nulls).astype(np.bool_)
-        if np.count_nonzero(fits) == 1:
-            return self.codes == self.codes.dtype.type(np.argmax(fits))
-        return fits[self.codes]
+        places = np.flatnonzero(fits)
+        if len(places) > _FEW:
+            return fits[self.codes]
+        mask = np.zeros(len(self.codes), np.bool_)
+        for place in places.tolist():
+            mask |= self.codes == place
+        return mask
 
 
 def _narrow(codes: np.ndarray, count: int) -> np.ndarray:
@@ -123,6 +129,7 @@ class Sheet:
     names: pa.Array
     # Orders, viewers and searches depend on what no move changes.
     _orders: dict[Hashable, np.ndarray] = field(default_factory=dict)
+    # By what moves don't change; the sheet after a move has them too.
     _sights: Kept[Mask] = field(default_factory=lambda: Kept(_MOST_MASK_BYTES, _bytes))
     _found: Kept[Mask] = field(default_factory=lambda: Kept(_MOST_MASK_BYTES, _bytes))
 
@@ -162,6 +169,10 @@ class Sheet:
             return np.ones(len(self), np.bool_) if ids is None else self.columns["account_id"].among(sorted(ids))
 
         return self._sights.get(key, look)
+
+    def kept(self, key: Hashable, make: Callable[[], Mask]) -> Mask:
+        """A mask by columns that moves don't change, made once for a `key`."""
+        return self._found.get(key, make)
 
     def matching(self, question: Question, flags: Mapping[str, Mask], *without: Filter) -> Mask:
         """Which rows fit the filters and the text of a question; `flags` are masks by column."""

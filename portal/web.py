@@ -101,6 +101,11 @@ class Portal:
     sign_ins: tuple[tuple[str, str], ...] = ()
     is_behind_tls: bool = False
 
+    @cached_property
+    def policy_version(self) -> str:
+        """Of the policies that the portal runs with."""
+        return self.policies.version
+
     @property
     def session_cookie(self) -> str:
         """The name of the cookie that names a session."""

@@ -65,7 +65,8 @@ def account(account_id: str, visit: Visit = Depends(Allowed())) -> Response:
     brief = brief_of(visit.reader, account_id)
     if brief is None:
         raise absent()
-    bands = status_bands(visit.policies, brief.signals["segment"], visit.reader.manifest.policy_version)
+    is_same_policy = visit.reader.manifest.policy_version == visit.portal.policy_version
+    bands = status_bands(visit.policies, brief.signals["segment"]) if is_same_policy else []
     return visit.page(
         "account.html.j2",
         account_id=account_id,
