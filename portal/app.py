@@ -26,6 +26,7 @@ from orchestration.settings import Settings
 from portal import api, exports, operations, pages
 from portal.access import OlderPublicationError, UnreadableTableError
 from portal.background import Background
+from portal.brief import lay_out
 from portal.connections import protocol
 from portal.hooks import BODY_SECONDS, Door
 from portal.ledger_mirror import Mirror
@@ -37,8 +38,10 @@ from portal.sessions import Sessions
 from portal.signin import development, ways
 from portal.signin.common import Way
 from portal.signin.pending import Pending
+from portal.things import Things
 from portal.tokens import Tokens
 from portal.web import STATIC, Portal, Refusal, SignInNeeded, absent, environment, refused, wants_page
+from portal.worklist import Worklist
 
 log = logging.getLogger("portal.app")
 
@@ -80,6 +83,7 @@ def create_app(
         settings.home_path / "tmp",
         policies.portal.database_memory_mb,
         [one.listing for one in exports.LISTINGS.values() if one.is_laid_out],
+        [Things.of, lay_out],
     )
 
     @asynccontextmanager
@@ -100,6 +104,7 @@ def create_app(
                 library=library,
                 store=store,
                 mirror=mirror,
+                worklist=Worklist(store, mirror, policies),
                 sessions=Sessions(store, policies.portal, key),
                 tokens=Tokens(store, policies.access, policies.portal),
                 rates=Rates(policies.portal.most_a_minute),

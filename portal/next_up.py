@@ -1,115 +1,89 @@
-"""What to do next, and why: alerts with a clock, actions that wait, health checks that are due, in one order.
+"""What to do next, and why: decisions, alerts, actions that wait and health checks that are due, in one order.
 
 What is published says what there is; the ledger says what people did since, so nothing that is done is shown again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-import sqlalchemy as sa
-
-from orchestration.actions.clocks import CLOSED, due_at, next_step
+from orchestration.actions.clocks import STEPS
 from orchestration.actions.states import Status
-from orchestration.ledger.tables import actions, alerts
-from portal.access import Reader, Row
-from portal.web import Visit
+from orchestration.ledger.store import utc_now
+from portal.access import Row
+from portal.alert_clock import clock
+from portal.web import ALL, Visit
+from portal.whose import DECIDED, HELD_UP, OWN, OWN_HELD_UP, Whose
+from portal.words import words
+from portal.worklist import OVER, Alerts, Board, moment
 
-# Rows that are looked at to find the few that are shown: several of one account, and those done since, are left out.
-_LOOKED_AT = 60
-_WAITING = (Status.RECOMMENDED, Status.PENDING_APPROVAL, Status.FAILED)
-
-# Urgency as of actions, P1 to P4: an alert that is told at once, or late already, comes first; a health check past due
-# is as urgent as P2. Actions that follow from an alert or a health check are left out: it stands here itself.
-_ALERTS = """
-select 'alert', alert_id, account_id, account_name, title, evidence,
-  cast(next_due_at - interval 1 second as date), case when at_once or breaches > 0 then 1 else 2 end, to_name, to_role,
-  next_step from {alerts} where is_open and next_step is not null"""
-_ACTIONS = """
-select 'action', action_id, account_id, account_name, title, rationale, due_on, cast(right(priority, 1) as integer),
-  owner, owner_role, status from {recommended_actions}
-  where list_contains($waiting, status) and origin not in ('alert', 'health_check')"""
-_CHECKS = """
-select 'check', target_id, account_id, account_name, 'Deliver the health check', flag_reason, due_date,
-  case status when 'past_due' then 2 else 3 end, owner_name, 'owner', status from {health_check_candidates}
-  where status = 'past_due' or (status = 'pending' and in_window)"""
-# What a step of an alert asks for, as the ledger and as the publication name it.
-_TO_DO = {
-    **{"acknowledged": "acknowledge", "assessed": "assess", "planned": "plan", "executed": "act on it"},
-    **{"execute": "act on it", "followed_up": "follow up", "follow_up": "follow up"},
+# What a step of an alert asks for.
+_STEPS = dict(zip(STEPS, ("acknowledge", "assess", "plan", "act on it", "follow up"), strict=True))
+_DECISIONS = {
+    Status.RECOMMENDED: "ask for it",
+    Status.PENDING_APPROVAL: "approve or reject",
+    Status.FAILED: "try again",
 }
-_COLUMNS = "kind, id, account_id, account_name, title, why, due_on, urgency, who, role, state"
-_PARTS = {"alerts": _ALERTS, "recommended_actions": _ACTIONS, "health_check_candidates": _CHECKS}
 
 
 def next_up(visit: Visit, most: int, account_id: str | None = None) -> list[Row]:
-    """The `most` things to do first: of one account, else one for each account the viewer sees; theirs
-    first, then by urgency, and of equal ones where most revenue is at stake.
+    """The `most` things to do first: of one account, else one for each account the viewer sees, of several kinds.
 
-    Rows of kind (alert, action, check), id, account_id, account_name, title, why, due_on, urgency (1 to 4), who, role,
-    state, mine (bool), value (recurring revenue at stake, None where not known).
+    An executive's decisions come first, then what is the viewer's, what others have to do, and last what waits for
+    somebody to approve it; within these by urgency, and of equal ones where most revenue is at stake.
+
+    Rows of kind (decision, alert, action, check), id, account_id, account_name, title, why, due_on, urgency (1 to 4),
+    who, role, state, is_next (bool: it is for the viewer to do), mine (bool: it is theirs), to_do (what is asked for,
+    beside the title, or None), waits_for (who has to approve it where the viewer can't, or None), alert_id, clock and
+    late (of an alert that is open, and of a health check that has one), value (recurring revenue at stake, None where
+    not known), others (how much else there is of the account).
     """
-    found = _found(visit.reader, account_id)
-    live = _of_ledger(visit, found)
-    kept: list[Row] = []
-    accounts: set[str] = set()
-    for row in found:
-        if (row["kind"], row["id"]) in live:
-            since = live[row["kind"], row["id"]]
-            if since is None:
-                continue
-            row |= since
-        if row["kind"] == "alert":
-            row["state"] = _TO_DO.get(row["state"], row["state"])
-        if account_id is None and row["account_id"] in accounts:
-            continue
-        accounts.add(row["account_id"])
-        kept.append(row)
-        if len(kept) == most:
-            break
-    return kept
+    board = visit.portal.worklist.of(visit.reader.edition)
+    now = utc_now()
+    alerts, actions = board.alerts(), board.actions()
+    whose = _whose(visit, board)
+    keys = whose.keys(board, actions, alerts, int(now.replace(tzinfo=UTC).timestamp()))
+    places = whose.first(keys, most) if account_id is None else whose.of_account(keys, account_id, most)
+    rows = []
+    for place in places:
+        number, tier = whose.number(place), keys.tier(place)
+        row = board.things.row(number)
+        row |= {"urgency": keys.urgency(place), "is_next": tier in (DECIDED, OWN), "mine": bool(keys.mine[place])}
+        row |= {"others": whose.others(keys, place), "to_do": None, "waits_for": None, "clock": None, "late": False}
+        if row["kind"] == "action":
+            row["state"] = board.status(actions, number)
+            is_held_up = tier in (OWN_HELD_UP, HELD_UP)
+            row["waits_for"] = _waits_for(visit, row) if is_held_up else None
+            row["to_do"] = None if is_held_up else _DECISIONS.get(row["state"])
+        elif row["alert_id"]:
+            row |= _told(board, alerts, number, row, now)
+        rows.append(row)
+    return rows
 
 
-def _found(reader: Reader, account_id: str | None) -> list[Row]:
-    parts = [text for table, text in _PARTS.items() if reader.has(table)]
-    if not parts:
-        return []
-    parameters: dict[str, Any] = {}
-    if reader.has("recommended_actions"):
-        parameters["waiting"] = [str(one) for one in _WAITING]
-    condition = "true"
-    if account_id is not None:
-        condition, parameters["account_id"] = "things.account_id = $account_id", account_id
-    # Nothing of an address is in the text; the values are parameters.
-    return reader.rows(
-        f"select things.*, coalesce(list_contains($viewer_names, lower(trim(who))), false) as mine, worth.arr as value"  # noqa: S608 - see above
-        f" from ({' union all '.join(parts)}) things({_COLUMNS}) left join {{account_signals}} worth using (account_id)"
-        f" where {condition} order by mine desc, urgency, value desc nulls last, due_on, things.kind, id"
-        f" limit {_LOOKED_AT}",
-        **parameters,
+def _whose(visit: Visit, board: Board) -> Whose:
+    viewer = visit.viewer
+    key = (viewer.person, viewer.roles, viewer.sees, viewer.names, viewer.geos, viewer.regions)
+    return board.viewers.get(
+        key, lambda: Whose(board.things, visit.policies.access, viewer, visit.reader.account_ids, visit.desk.is_me)
     )
 
 
-def _of_ledger(visit: Visit, found: Sequence[Row]) -> dict[tuple[str, str], Row | None]:
-    """What the ledger knows better, by kind and id: None where there is nothing left to do."""
-    ids = {kind: [row["id"] for row in found if row["kind"] == kind] for kind in ("action", "alert")}
-    known: dict[tuple[str, str], Row | None] = {}
-    with visit.store.reading() as con:
-        if ids["action"]:
-            columns = (actions.c.action_id, actions.c.status)
-            for row in con.execute(sa.select(*columns).where(actions.c.action_id.in_(ids["action"]))).mappings():
-                waits = row["status"] in _WAITING
-                known["action", row["action_id"]] = {"state": row["status"]} if waits else None
-        if ids["alert"]:
-            for row in con.execute(sa.select(alerts).where(alerts.c.alert_id.in_(ids["alert"]))).mappings():
-                step = None if row["cleared_at"] or row["step"] == CLOSED else next_step(row["step"])
-                due = due_at(row, visit.policies)
-                known["alert", row["alert_id"]] = {"state": step, "due_on": _day(due)} if step else None
-    return known
+def _told(board: Board, alerts: Alerts, number: int, row: Row, now: datetime) -> Row:
+    """What is known of an alert: of its own row, or of that of its health check."""
+    place = board.things.told_place(number)
+    step = int(alerts.step[place])
+    if step == OVER:
+        return {"alert_id": None}
+    text, late = clock(moment(int(alerts.due[place])), now)
+    told = {"to_do": _STEPS[STEPS[step]], "clock": text, "late": late}
+    if row["kind"] == "alert":
+        told |= {"who": board.names.text(alerts.name[place]), "role": board.roles.text(alerts.role[place])}
+    return told
 
 
-def _day(moment: datetime | None) -> date | None:
-    """The day a moment is in; midnight ends the day before."""
-    return None if moment is None else (moment - timedelta(seconds=1)).date()
+def _waits_for(visit: Visit, row: Row) -> str:
+    """Of the roles that may decide on an action, the one that has the least say otherwise."""
+    approvers = visit.policies.access.approvers(row["action"], row["sensitivity"])
+    role = words(next((one for one in ALL if one in approvers), None))
+    return f"another {role}" if visit.viewer.may(*approvers) else role

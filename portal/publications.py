@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -39,6 +39,7 @@ from portal.sheets import Sheets
 
 log = logging.getLogger("portal.publications")
 
+Made = TypeVar("Made")
 _Rows = tuple[Sequence[str], Sequence[tuple[Any, ...]]]
 # Answers that are kept: values of all of them together, and of one.
 _MOST_VALUES = 400_000
@@ -64,7 +65,9 @@ class Edition:
         self._hold = hold
         self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of, _values_of_key)
         self._tables: dict[Any, str] = {}
+        self._made: dict[Callable[[Edition], Any], Any] = {}
         self._making = threading.Lock()
+        self._made_once = threading.Lock()
         self._lock = threading.Lock()
         self._holders = 1
 
@@ -83,6 +86,14 @@ class Edition:
                     self.connection.cursor().execute(f"create table {name} as {text}", dict(values))
                     self._tables[key] = name
         return self._tables[key]
+
+    def made(self, make: Callable[[Edition], Made]) -> Made:
+        """What a function makes of this edition, made once."""
+        if make not in self._made:
+            with self._made_once:
+                if make not in self._made:
+                    self._made[make] = make(self)
+        return self._made[make]
 
     @property
     def is_withdrawn(self) -> bool:
@@ -131,13 +142,22 @@ class Library:
     """Hands out the newest edition; safe for many threads."""
 
     def __init__(
-        self, published_dir: Path, scratch_dir: Path, memory_mb: int, listings: Sequence[Listing] = ()
+        self,
+        published_dir: Path,
+        scratch_dir: Path,
+        memory_mb: int,
+        listings: Sequence[Listing] = (),
+        makers: Sequence[Callable[[Edition], Any]] = (),
     ) -> None:
-        """`memory_mb`: of the database; `listings`: those that are laid out before a publication is shown."""
+        """`memory_mb`: of the database; `listings`: those that are laid out before a publication is shown.
+
+        `makers`: what else is made of a publication by then (`Edition.made`).
+        """
         self._published_dir = published_dir
         self._scratch = Scratch(scratch_dir)
         self._memory_mb = memory_mb
         self._listings = tuple(listings)
+        self._makers = tuple(makers)
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._edition: Edition | None = None
@@ -217,7 +237,7 @@ class Library:
 
     def _load(self, newest: str) -> None:
         try:
-            edition = _opened(self._published_dir, self._scratch, self._memory_mb, self._listings)
+            edition = self._opened()
         except (PublishingError, OSError, duckdb.Error) as error:
             # Not tried again at every request: only another publication, or a new start, can be better.
             self._refused, self.problem = newest, f"publication {newest} can't be shown: {error}"
@@ -231,6 +251,16 @@ class Library:
         if old is not None:
             old.let_go()
         log.info("publication %s is shown", edition.snapshot_id)
+
+    def _opened(self) -> Edition:
+        edition = _opened(self._published_dir, self._scratch, self._memory_mb, self._listings)
+        try:
+            for make in self._makers:
+                edition.made(make)
+        except BaseException:
+            edition.let_go()
+            raise
+        return edition
 
 
 def _opened(published_dir: Path, scratch: Scratch, memory_mb: int, listings: Sequence[Listing]) -> Edition:

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ log = logging.getLogger("portal.sheets")
 SCHEMA = "sheets"
 # Bytes of masks of viewers and of searches, a publication.
 _MOST_MASK_BYTES = 48 * 2**20
+# Decimals of amounts.
+_CENTS = 2
 # Between the columns that are searched.
 _BETWEEN = "\x1f"
 _TABLE = re.compile(r"\{([a-z_]+)\}")
@@ -103,6 +106,7 @@ class Sheet:
         for one in listing.filters:
             self._encode(one.name, identifier(one.column), one.kind)
         self._orders: dict[str, np.ndarray] = {}
+        self._amounts: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, Mask]] = {}
         self._order_lock = Lock()
         self._sights: Kept[Sight] = Kept(_MOST_MASK_BYTES, lambda sight: sight.mask.nbytes)
         self._found: Kept[Mask] = Kept(_MOST_MASK_BYTES, lambda mask: mask.nbytes)
@@ -137,15 +141,51 @@ class Sheet:
                     self._orders[order] = self._sort(order)
         return self._orders[order]
 
+    def having(self, name: str, value: str) -> Mask:
+        """The rows with a value of a filter's column."""
+        return self._chosen(name, "choice", (value,))
+
     def counts(self, name: str, mask: Mask) -> dict[str, int]:
         """Rows by value of a filter's column."""
         codes, values = self._codes[name], self._values[name]
         found = np.bincount(codes[mask], minlength=len(values))
         return {value: int(n) for value, n in zip(values, found, strict=False) if n and value is not None}
 
+    def sum_once(self, mask: Mask, amount: str, by: str) -> tuple[int, Decimal | None]:
+        """How many values of column `by` rows have, and the sum of an amount of each; None where none has one.
+
+        The amount is that of the value's first row that has one: rows of one value are taken to have the same.
+        """
+        codes, amounts, has_one = self._of_each(amount, by)
+        there = np.zeros(len(amounts), dtype=np.bool_)
+        there[codes[mask]] = True
+        known = there & has_one
+        cents = int(np.sum(amounts, where=known)) if known.any() else None
+        return int(np.count_nonzero(there)), None if cents is None else Decimal(cents).scaleb(-_CENTS)
+
     def take(self, numbers: np.ndarray) -> list[Row]:
         """Rows by their numbers, as `portal.access.Reader` gives them."""
         return self._rows.take(pa.array(numbers)).to_pylist()
+
+    def _of_each(self, amount: str, by: str) -> tuple[np.ndarray, np.ndarray, Mask]:
+        """The code of each row's value, and for each code the amount in cents and whether there is one."""
+        if (amount, by) not in self._amounts:
+            with self._order_lock:
+                if (amount, by) not in self._amounts:
+                    self._amounts[amount, by] = self._lay_out_amounts(identifier(amount), identifier(by))
+        return self._amounts[amount, by]
+
+    def _lay_out_amounts(self, amount: str, by: str) -> tuple[np.ndarray, np.ndarray, Mask]:
+        table = self._arrow(f"{by} as value, cast(round({amount} * {10**_CENTS}) as bigint) as cents")
+        codes = table["value"].combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
+        cents = table["cents"].combine_chunks()
+        rows = np.flatnonzero(cents.is_valid().to_numpy(zero_copy_only=False))[::-1]
+        amounts = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+        has_one = np.zeros(len(amounts), dtype=np.bool_)
+        # The last to be set is the first one.
+        amounts[codes[rows]] = cents.fill_null(0).to_numpy()[rows]
+        has_one[codes[rows]] = True
+        return codes.astype(np.int32), amounts, has_one
 
     def _arrow(self, columns: str) -> pa.Table:
         query = f"select {columns} from {self._name} order by rowid"  # noqa: S608 - names of our own

@@ -35,6 +35,7 @@ from portal.publications import Edition, Library
 from portal.security import Rates, cookie_name, is_same_site
 from portal.sessions import Session, Sessions
 from portal.tokens import Tokens
+from portal.worklist import Worklist
 
 if TYPE_CHECKING:
     from portal.signin.common import Way
@@ -82,6 +83,8 @@ class Portal:
     store: Store
     # The actions of the ledger, as their queue looks for them.
     mirror: Mirror
+    # What there is to do, of each publication, as the ledger has it now.
+    worklist: Worklist
     sessions: Sessions
     tokens: Tokens
     rates: Rates

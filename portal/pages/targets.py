@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
@@ -56,15 +58,13 @@ def targets(visit: Visit = Depends(Allowed())) -> Response:
     )
 
 
-def _past_due(reader: Reader, question: Question) -> Row | None:
+def _past_due(reader: Reader, question: Question) -> tuple[int, Decimal | None]:
     """How many contracts are past due and what they are worth; each counts once, however many health checks it has."""
-    where, values = question.where(without="status")
-    # Columns and conditions are declared ones, what a URL asks for is a parameter.
-    return reader.row(
-        "select count(*) as contracts, sum(amount) as amount from (select distinct contract_id, amount"  # noqa: S608
-        f" from {CANDIDATES.relation} where status = 'past_due' and {where})",
-        **values,
-    )
+    sheet = reader.edition.sheets.of(CANDIDATES)
+    if sheet is None:
+        return 0, None
+    mask = sheet.matching(sheet.sight(reader.viewer), question, without="status") & sheet.having("status", "past_due")
+    return sheet.sum_once(mask, "amount", by="contract_id")
 
 
 def _aged(reader: Reader) -> list[Row]:
