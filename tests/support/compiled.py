@@ -1,7 +1,8 @@
 """The models without dbt, for tests: compiled once for as long as the dbt project stays as it is.
 
 What dbt adds beyond the SQL (contracts, data tests, hooks) isn't here; `build_models` has it. A run takes a second
-where a start of dbt takes ten, so a test can look at many worlds.
+where a start of dbt takes ten, so a test can look at many worlds. Views are made as tables: over few rows, planning
+them again for each that reads them takes longer than anything else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def rules_of(policies: Path) -> str:
 
 @cache
 def _compiled(environment: tuple[tuple[str, str], ...]) -> CompiledModels:
+    models = _as_dbt_has_them(environment).models
+    return CompiledModels({name: replace(model, kind="table") for name, model in models.items()})
+
+
+def _as_dbt_has_them(environment: tuple[tuple[str, str], ...]) -> CompiledModels:
     # The processes of a test run, and the next one, share what was compiled: a file named for all that went into it.
     kept = PROJECT / "target" / f"compiled-{_fingerprint(dict(environment))}.json"
     if kept.exists():
