@@ -26,9 +26,16 @@
     ]) }}
 {%- endmacro %}
 
+{# Columns of the signals whose values are names of ours, at_risk or mid_market; others have names that people gave. #}
+{% macro coded_columns() -%}
+    {{ return(['tier', 'tier_before', 'written_tier', 'segment', 'lifecycle', 'root_cause']) }}
+{%- endmacro %}
+
 {# The value of a column as a rationale has it. kind: text, number or boolean. #}
 {% macro value_words(column, kind) -%}
-    {%- if kind == 'text' -%}
+    {%- if kind == 'text' and column.split('.')[-1] | replace('"', '') in coded_columns() -%}
+        coalesce({{ name_words(column) }}, 'none')
+    {%- elif kind == 'text' -%}
         coalesce({{ column }}, 'none')
     {%- elif kind == 'number' -%}
         coalesce({{ number_words(column) }}, 'not known')

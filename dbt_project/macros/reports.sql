@@ -20,7 +20,7 @@
 
 {# How far away a renewal is, in words; nothing where no contract is current. #}
 {% macro renewal_words(t) -%}
-    coalesce(', renews in ' || {{ days_words(t ~ '.days_to_renewal') }}, ', no contract is current')
+    coalesce(', renews ' || {{ in_days_words(t ~ '.days_to_renewal') }}, ', no contract is current')
 {%- endmacro %}
 
 {# The risk factors that are present, each with its evidence, one after the other. #}

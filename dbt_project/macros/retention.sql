@@ -126,3 +126,14 @@
         as {{ name }}{{ "," if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
+
+{# What is to save a renewal is of no use after it; nothing where it comes in time or no renewal is known. #}
+{% macro after_renewal_words(due_on, renewal_date) -%}
+    case
+        when {{ due_on }} > {{ renewal_date }}
+            then
+                ' Its day, ' || {{ date_words(due_on) }} || ', comes after the renewal on '
+                || {{ date_words(renewal_date) }} || ': do it before.'
+        else ''
+    end
+{%- endmacro %}

@@ -4,6 +4,11 @@
     cast({{ days }} as {{ type_text() }}) || case when {{ days }} = 1 then ' day' else ' days' end
 {%- endmacro %}
 
+{# How far ahead a day is: today, in 1 day, in 45 days. #}
+{% macro in_days_words(days) -%}
+    case when {{ days }} = 0 then 'today' else 'in ' || {{ days_words(days) }} end
+{%- endmacro %}
+
 {% macro date_words_beside(date, other) -%}
     {{ day_words(date) }}
     || case
@@ -54,6 +59,21 @@
     {{ format_whole(round_exact(amount, 0)) }}
 {%- endmacro %}
 
+{# Money to the cent where it has cents, as an invoice is known by: 11,700 and 12.50. #}
+{% macro exact_money_words(amount) -%}
+    case
+        when {{ round_exact(amount, 2) }} = {{ round_exact(amount, 0) }} then {{ money_words(amount) }}
+        else
+            case when {{ amount }} < 0 then '-' else '' end || {{ format_whole('floor(abs(' ~ amount ~ '))') }}
+            || substr({{ format_decimal(amount, 2) }}, length({{ format_decimal(amount, 2) }}) - 2)
+    end
+{%- endmacro %}
+
+{# A sentence, or what begins one, with a capital letter. #}
+{% macro capital_words(text) -%}
+    upper(substr({{ text }}, 1, 1)) || substr({{ text }}, 2)
+{%- endmacro %}
+
 {# support_quality as people read it: support quality. #}
 {% macro name_words(name) -%}
     replace({{ name }}, '_', ' ')
@@ -79,7 +99,7 @@
     || case
         when {{ t }}.days_to_renewal is null then ' No contract is current.'
         when {{ t }}.root_cause = 'renewal_risk' then ''
-        else ' Renews in ' || {{ days_words(t ~ '.days_to_renewal') }} || '.'
+        else ' Renews ' || {{ in_days_words(t ~ '.days_to_renewal') }} || '.'
     end
     || case
         when {{ t }}.missing_dimensions is null then ''

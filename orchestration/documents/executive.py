@@ -282,7 +282,7 @@ def _forecast(rows: Rows, currency: str, as_of: date, most: int) -> Section:
         stack_names=("expected to stay", "expected to be lost"),
         stack_tones=("good", "bad"),
         grid=Grid(
-            ("Quarter", "Up for renewal", "Expected to stay", "Expected to be lost", "RED by the machine"),
+            ("Quarter", "Up for renewal", "Expected to stay", "Expected to be lost", "RED by score"),
             tuple(
                 (
                     words(row["fiscal_quarter"]),

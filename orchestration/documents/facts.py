@@ -73,8 +73,8 @@ _QUERIES = {
     ),
     "plan": (
         "retention_plans",
-        "step, action, purpose, owner_role, joined_by, phase, starts_on, due_on, is_overdue",
-        '"rank"',
+        "step, action, purpose, owner_role, joined_by, phase, standing_due_on as due_on",
+        'standing_due_on, "rank"',
     ),
     "metrics": ("retention_success_metrics", "title, unit, value_now, target, due_on", "metric_rank"),
     "decisions": ("executive_decisions", "title, decision_maker, urgency, due_on, why", '"rank"'),

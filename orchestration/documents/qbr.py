@@ -128,7 +128,7 @@ def _finding_of_checks(facts: CustomerFacts) -> str:
     some = "one" if len(late) == 1 else _COUNTS.get(len(late), f"{len(late):,}")
     to_arrange = f"{some} for {products} {'is' if len(late) == 1 else 'are'} to be arranged"
     if coming:
-        said = f"Your next health check is planned for {day(coming[0]['due_date'])}"
+        said = f"Your next health check is due by {day(coming[0]['due_date'])}"
     elif delivered:
         said = f"Your last health check was on {day(max(row['completed_on'] for row in delivered))}"
     else:
@@ -146,7 +146,7 @@ def _checks(facts: CustomerFacts) -> Slide:
     ]
     late, ahead = _open_checks(facts)
     coming = [_check(row, "to be arranged") for row in late]
-    coming += [_check(row, f"planned for {day(row['due_date'])}") for row in ahead]
+    coming += [_check(row, f"due by {day(row['due_date'])}") for row in ahead]
     # What is open comes before what was held long ago.
     rows = (delivered + coming[:_SHOWN])[-_SHOWN:]
     total = len(delivered) + len(coming)

@@ -258,7 +258,9 @@ def _churn(churn: Row) -> Table:
 def _plan(plan: Sequence[Row]) -> Table:
     table = _table("Retention plan", "phase", "due", "step", "who", "why")
     for row in plan:
-        due = f"[red]{row['due_on']}[/]" if row["is_overdue"] else str(row["due_on"])
+        due = str(row["standing_due_on"])
+        if row["is_overdue"] or row["standing_due_on"] < row["as_of_date"]:
+            due = f"[red]{due}[/]"
         who = " with ".join(filter(None, (row["owner_role"], row["joined_by"])))
         table.add_row(_words(row["phase"]), due, *map(escape, (row["action"], who, row["why"])))
     reviews = dict.fromkeys(row["review_reason"] for row in plan if row["review_reason"])

@@ -353,6 +353,38 @@ def test_owners_are_the_first_role_with_a_person(tmp_path: Path) -> None:
     assert found["csm", "update_csm_health_score"] == ("revops", None)
 
 
+def test_a_step_of_a_plan_keeps_the_day_its_action_has(tmp_path: Path) -> None:
+    """Its plan is dated anew at every run; what is shown of it and its action stand since the first."""
+    lab = lab_of(tmp_path)
+    lab.add("leaving", renews_in=40)
+    lab.signal("leaving", "rfp", 60)
+    episodes: list[Row] = []
+    found: dict[int, dict[str, tuple[Row, Row]]] = {}
+    for on in (1, 4):
+        with lab.run(
+            lab.world(june(on), earlier=episodes), "retention_plans", "recommended_actions", "action_episodes"
+        ) as con:
+            episodes = rows_of(
+                con,
+                "select * exclude (as_of_date, policy_version, run_id, published_at) from published.action_episodes",
+            )
+            actions = {row["action_id"]: row for row in rows_of(con, "from published.recommended_actions")}
+            steps = rows_of(con, "from published.retention_plans")
+            found[on] = {row["step"]: (row, actions[row["action_id"]]) for row in steps}
+    assert found[1].keys() == found[4].keys()
+    levels = {step: row["level"] for step, (row, _) in found[4].items()}
+    assert set(levels.values()) >= {"renewal"}
+    for step, (row, action) in found[4].items():
+        first, _ = found[1][step]
+        assert row["action_id"] == first["action_id"]
+        assert (row["standing_since"], action["episode_started_on"]) == (june(1), june(1))
+        assert row["standing_due_on"] == action["due_on"] == first["due_on"], step
+        assert action["rationale"] == row["why"]
+    moved = [row for row, _ in found[4].values() if row["due_on"] != row["standing_due_on"]]
+    assert moved
+    assert all(row["due_on"] > row["standing_due_on"] for row in moved)
+
+
 def test_evidence_and_rationale_say_what_was_seen(tmp_path: Path) -> None:
     lab = lab_of(tmp_path)
     lab.add('quo"te\\', "notify_owner", owner_name=None, renews_in=None)

@@ -214,8 +214,8 @@ def test_finance_hears_of_unpaid_invoices(tables: Tables) -> None:
     assert figures(owes, "overdue_invoices", "overdue_amount") == (1, number("300.50"))
     assert figures(owes, "alert_amount", "oldest_due_on") == (number("600.50"), day(150))
     assert owes["billing_evidence"] == (
-        "invoice i-failed of 100.00 USD failed, due 31 January 2026; invoice i-overdue of 300.50 USD overdue, due 29"
-        " June 2026; invoice i-disputed of 200.00 USD disputed, due 20 June 2026; invoice i-no-rate of unknown amount"
+        "invoice i-failed of 100 USD failed, due 31 January 2026; invoice i-overdue of 300.50 USD overdue, due 29"
+        " June 2026; invoice i-disputed of 200 USD disputed, due 20 June 2026; invoice i-no-rate of unknown amount"
         " failed, due 29 June 2026"
     )
     none = by(tables, "feed_finance", "plain")

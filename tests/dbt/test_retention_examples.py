@@ -47,6 +47,7 @@ def renewing(customers: Customers) -> None:
     for days in (0, 30, 31, 120, 179, 180, 181):
         customers.add(f"renews-in-{days}", renews_in=days)
     customers.add("red-renews-in-121", "RED", renews_in=121)
+    customers.add("red-renews-in-21", "RED", renews_in=21)
     # The chain: 30 days either side of the end, of the same product, ending later; the latest-ending one.
     for name, starts, more in (
         ("followed-after-30", -130, {}),
@@ -136,6 +137,23 @@ def test_the_plan_for_a_probability(
     found = [row for row in plans[account_id].values() if row["level"] != "renewal"]
     assert [row["step"] for row in found] == steps
     assert {row["level"] for row in found} == {level}
+
+
+def test_a_step_of_after_the_renewal_says_so(plans: dict[str, dict[str, Row]]) -> None:
+    steps = plans["red-renews-in-21"]
+    late = {step for step, row in steps.items() if row["is_after_renewal"]}
+    # The executive QBR falls on the very day.
+    assert late == {"retention_offer"}
+    said = " Its day, 28 July 2026, comes after the renewal on 21 July 2026: do it before."
+    assert {step for step, row in steps.items() if row["why"].endswith(said)} == late
+    # A renewal that nobody knows is never too early.
+    assert not any(row["is_after_renewal"] for row in plans["red"].values())
+
+
+def test_on_a_first_run_a_step_stands_since_today(plans: dict[str, dict[str, Row]]) -> None:
+    rows = [row for steps in plans.values() for row in steps.values()]
+    assert {row["standing_since"] for row in rows} == {AS_OF}
+    assert all(row["standing_due_on"] == row["due_on"] for row in rows)
 
 
 def test_up_to_30_percent_there_is_no_plan(plans: dict[str, dict[str, Row]]) -> None:

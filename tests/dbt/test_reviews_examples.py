@@ -37,8 +37,8 @@ def portfolio() -> Customers:
     made.scored_before("back", 28, "67.6")
     made.scored_before("back", 3, "75")
     made.streams["interventions"] = []
-    intervened(made, "back", 40, None, "Executive call")
-    intervened(made, "falling", 31, 20, "Price cut")
+    intervened(made, "back", 40, None, "Executive_call")
+    intervened(made, "falling", 31, 20, "Price_cut")
     made.add("growing", arr="1000", new_site_planned=True, new_site_arr=number("60000"), reference_customer=True)
     made.signal("growing", "feature_request", 5)
     made.opportunity("growing", 40, type="expansion", is_closed=True, is_won=True, close_date=day(10))

@@ -89,7 +89,12 @@ select
     decided.episode_started_on,
     decided.created_on,
     coalesce(decided.created_on = run.as_of_date, false) as is_new,
-    causes.rationale,
+    causes.rationale
+    || case
+        when causes.origin = 'plan'
+            then {{ after_renewal_words('decided.due_on', add_days('run.as_of_date', 'accounts.days_to_renewal')) }}
+        else ''
+    end as rationale,
     causes.evidence,
     -- Without the semicolon before the first one.
     nullif(substr({{ action_guards('decided', 'accounts', 'settings') }}, 3), '') as guards

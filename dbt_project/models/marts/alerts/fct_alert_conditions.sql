@@ -128,7 +128,7 @@ billing as (
         || case
             when invoices.amount is null then ''
             else
-                ' over ' || {{ format_decimal('invoices.amount', 2) }} || ' '
+                ' over ' || {{ exact_money_words('invoices.amount') }} || ' '
                 || coalesce(invoices.currency, run.reporting_currency)
         end
         || case when invoices.status = 'failed' then ' has failed.' else ' is disputed.' end as evidence

@@ -44,7 +44,7 @@ billed as (
         min(case when invoices.alert is not null then invoices.due_on end) as oldest_due_on,
         {{ join_text(
             "case when invoices.alert is not null then 'invoice ' || invoices.invoice_id || ' of '"
-            ~ " || coalesce(" ~ format_decimal('invoices.amount', 2) ~ " || ' ' || run.reporting_currency, 'unknown amount')"
+            ~ " || coalesce(" ~ exact_money_words('invoices.amount') ~ " || ' ' || run.reporting_currency, 'unknown amount')"
             ~ " || ' ' || invoices.alert || coalesce(', due ' || " ~ date_words('invoices.due_on') ~ ", '') end",
             '; ',
             ['invoices.issued_on', 'invoices.invoice_id']

@@ -67,7 +67,7 @@ select
     case
         when measures.value is not null then null
         when not coalesce(streams.is_known, false) then streams.gap_words
-        else 'nothing to tell it from in ' || streams.stream
+        else 'nothing to tell it from in ' || {{ name_words('streams.stream') }}
     end as missing_reason,
     policies.stream as source,
     measures.source_records,

@@ -110,7 +110,7 @@ at_risk_and_critical as (
         || ' of ' || {{ money_words('at_risk.arr') }} || ' ' || run.currency
         || {{ renewal_words('at_risk') }} || '; '
         || {{ keeper_words('at_risk') }}
-        || coalesce(', under way: ' || at_risk.strategy, ', nothing under way') || '.' as text,
+        || coalesce(', under way: ' || {{ name_words('at_risk.strategy') }}, ', nothing under way') || '.' as text,
         at_risk.score as figure,
         'points' as unit
     from at_risk
@@ -161,7 +161,7 @@ outreach_plan as (
                 then 'the score, down ' || {{ number_words('-called.change_month') }} || ' in a month; '
             else ''
         end
-        || coalesce('the renewal in ' || {{ days_words('called.days_to_renewal') }} || '; ', '')
+        || coalesce('the renewal ' || {{ in_days_words('called.days_to_renewal') }} || '; ', '')
         || coalesce('room to grow: ' || called.expansion_words || ' ', '')
         || 'at stake are ' || {{ money_words('called.expected_loss') }} || ' of '
         || {{ money_words('called.arr') }} || ' '
@@ -203,7 +203,7 @@ last_month_interventions as (
     select
         last_month.place,
         last_month.account_id,
-        last_month.account_name || ': ' || last_month.strategy || ', opened on '
+        last_month.account_name || ': ' || {{ name_words('last_month.strategy') }} || ', opened on '
         || {{ date_words('last_month.opened_on') }}
         || coalesce(', closed on ' || {{ date_words('last_month.closed_on') }}, ', under way')
         || case

@@ -63,7 +63,8 @@ success_by_strategy as (
             order by
                 case when rated.strategy = 'none' then 1 else 0 end, rated.success_rate desc nulls last, rated.strategy
         ) as place,
-        case when rated.strategy = 'none' then 'Without an intervention' else rated.strategy end || ': '
+        case when rated.strategy = 'none' then 'Without an intervention' else {{ name_words('rated.strategy') }} end
+        || ': '
         || {{ money_words('rated.recovered') }} || ' of ' || {{ money_words('rated.interventions') }}
         || ' recovered, '
         || {{ number_words('rated.success_rate') }} || ' % (between '

@@ -104,9 +104,9 @@ told as (
         || case when unit in ('accounts', 'decisions', 'expansions', 'points') then '' else ' ' || unit end
         || case
             when previous_figure is null then ''
+            when figure_words = previous_words then ', as on ' || {{ date_words('previous_on') }}
             when change > 0 then ', up from ' || previous_words || ' on ' || {{ date_words('previous_on') }}
-            when change < 0 then ', down from ' || previous_words || ' on ' || {{ date_words('previous_on') }}
-            else ', as on ' || {{ date_words('previous_on') }}
+            else ', down from ' || previous_words || ' on ' || {{ date_words('previous_on') }}
         end as text
     from worded
 ),
@@ -219,7 +219,7 @@ listed_decisions as (
         decisions.account_id,
         decisions.arr as figure,
         decisions.account_name || ': ' || decisions.title || ', by ' || decisions.decision_maker || ' until '
-        || {{ date_words('decisions.due_on') }} || '. ' || decisions.why || '.' as text
+        || {{ date_words('decisions.due_on') }} || '. ' || {{ capital_words('decisions.why') }} || '.' as text
     from decisions
     cross join run
     cross join settings

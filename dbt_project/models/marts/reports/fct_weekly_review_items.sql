@@ -129,7 +129,11 @@ week_over_week as (
         || {{ count_words('mix.accounts', 'account', 'accounts') }} || ' with ARR of '
         || {{ money_words('mix.arr') }}
         || ' ' || run.currency || coalesce(', ' || {{ number_words('mix.share_pct') }} || ' % of all', '')
-        || coalesce(', ' || {{ change_words('mix.change_points') }} || ' points in a week', '') || '.' as text,
+        || coalesce(
+            ', ' || {{ change_words('mix.change_points') }}
+            || case when mix.change_points = 0 then '' else ' points' end || ' in a week',
+            ''
+        ) || '.' as text,
         mix.accounts as figure,
         'accounts' as unit
     from mix
@@ -170,7 +174,8 @@ interventions_worked as (
     select
         worked.place,
         worked.account_id,
-        worked.account_name || ': ' || worked.strategy || ', opened on ' || {{ date_words('worked.opened_on') }}
+        worked.account_name || ': ' || {{ name_words('worked.strategy') }}
+        || ', opened on ' || {{ date_words('worked.opened_on') }}
         || ', brought the score from ' || coalesce({{ number_words('worked.opening_score') }}, 'what is not known')
         || ' to ' || {{ number_words('worked.recovered_score') }} || ' in '
         || {{ days_words('worked.recovery_days') }}
@@ -191,7 +196,7 @@ needed as (
         decisions.account_id,
         decisions.decision as item,
         decisions.decision_maker || ': ' || decisions.title || ' – ' || decisions.account_name || ', until '
-        || {{ date_words('decisions.due_on') }} || '. ' || decisions.why || '.' as text
+        || {{ date_words('decisions.due_on') }} || '. ' || {{ capital_words('decisions.why') }} || '.' as text
     from decisions
     where decisions.urgency = 'this_week'
     union all
