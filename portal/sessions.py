@@ -1,19 +1,22 @@
 """Sessions of people who signed in: kept in the ledger's database, named by a signed cookie, ended by signing out.
 
 The cookie holds a random name, signed; the table holds its hash. So neither who reads the database nor who forges
-cookies becomes anybody.
+cookies becomes anybody. What the provider wants to hear at signing out, which may be a token of the person's, is kept
+encrypted with the key that signs cookies.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from cryptography.fernet import Fernet, InvalidToken
 from itsdangerous import BadSignature, Signer
 
 from orchestration.ledger.store import Store, one, utc_now
@@ -46,6 +49,8 @@ class Sessions:
         self._longest = timedelta(hours=policy.session_hours)
         self._signer = Signer(key, salt="session", digest_method=hashlib.sha256)
         self._forms = Signer(key, salt="form", digest_method=hashlib.sha256)
+        hints = Signer(key, salt="hint", key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
+        self._hints = Fernet(base64.urlsafe_b64encode(hints))
         # With it the log tells people apart without naming them.
         self.pseudonym_key = Signer(key, salt="log", digest_method=hashlib.sha256).derive_key()
 
@@ -58,7 +63,7 @@ class Sessions:
             con.execute(
                 sa.insert(sessions).values(
                     session_hash=_hash(name),
-                    identity=json.dumps(asdict(identity), ensure_ascii=False),
+                    identity=json.dumps(asdict(self._sealed(identity)), ensure_ascii=False),
                     person=identity.person,
                     provider_session=provider_session,
                     started_at=now,
@@ -87,7 +92,7 @@ class Sessions:
         identity = Identity(
             **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
         )
-        return Session(identity, row["started_at"], self._forms.get_signature(name).decode())
+        return Session(self._opened(identity), row["started_at"], self._forms.get_signature(name).decode())
 
     def end(self, cookie: str | None) -> None:
         """End the session that a cookie names."""
@@ -120,6 +125,18 @@ class Sessions:
             return self._signer.unsign(cookie or "").decode()
         except (BadSignature, UnicodeError):
             return None
+
+    def _sealed(self, identity: Identity) -> Identity:
+        hint = identity.sign_out_hint
+        return replace(identity, sign_out_hint=self._hints.encrypt(hint.encode()).decode() if hint else "")
+
+    def _opened(self, identity: Identity) -> Identity:
+        try:
+            hint = self._hints.decrypt(identity.sign_out_hint).decode() if identity.sign_out_hint else ""
+        except InvalidToken:
+            # Of an earlier version, or of another key: the provider asks the person.
+            hint = ""
+        return replace(identity, sign_out_hint=hint)
 
     def _is_over(self, now: datetime) -> sa.ColumnElement[bool]:
         return (sessions.c.ends_at <= now) | (sessions.c.last_seen_at <= now - self._idle)

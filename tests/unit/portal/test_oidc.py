@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +26,7 @@ from orchestration.ledger.tables import audit_log, sessions
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
 from portal.access import Identity, viewer_of
+from portal.sessions import Sessions
 from portal.signin.examine import examine_sign_in
 from portal.signin.oidc import Oidc
 from portal.signin.refusals import SignInRefused
@@ -442,7 +444,26 @@ def test_the_database_has_neither_cookies_nor_secrets(
         kept = str([tuple(row) for row in con.execute(sa.select(sessions))])
     assert name not in kept
     assert SECRET not in kept
+    assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.", kept), "the identity token is encrypted"
     assert hashlib.sha256(name.encode()).hexdigest() in kept
+
+
+def test_a_session_whose_token_cant_be_read_signs_out_without_it(settings: Settings) -> None:
+    identity = Identity("ann@example.com", "Ann", "oidc", sign_out_hint="e.y.J")
+    policy = load_policies(settings.policies).portal
+    with Store.open(settings) as store:
+        kept = Sessions(store, policy, "key")
+        cookie = kept.begin(identity)
+        found = kept.find(cookie)
+        assert found is not None
+        assert found.identity == identity
+        # As an earlier version kept it.
+        old = json.dumps(asdict(identity))
+        with store.writing() as con:
+            con.execute(sa.update(sessions).where(sessions.c.person == identity.person).values(identity=old))
+        found = kept.find(cookie)
+        assert found is not None
+        assert found.identity == replace(identity, sign_out_hint="")
 
 
 def test_doctor_says_whether_people_can_sign_in(issuer: Issuer, settings: Settings) -> None:
