@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from onelogin.saml2.auth import OneLogin_Saml2_Auth
 from onelogin.saml2.authn_request import OneLogin_Saml2_Authn_Request
+from onelogin.saml2.errors import OneLogin_Saml2_Error
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 from onelogin.saml2.logout_request import OneLogin_Saml2_Logout_Request
 from onelogin.saml2.response import OneLogin_Saml2_Response
@@ -117,6 +118,8 @@ class Messages:
             raise
         except Exception as error:
             # Whatever a library raises at what somebody sent.
+            if getattr(error, "code", None) == OneLogin_Saml2_Error.PRIVATE_KEY_NOT_FOUND:
+                raise SignInRefused("the answer is encrypted, and sign_in.saml of access.yaml names no key") from None
             raise SignInRefused(f"the answer can't be read: {type(error).__name__}: {error}") from None
 
     def farewell_address(self, name_id: str, name_format: str | None, session_index: str | None) -> str | None:

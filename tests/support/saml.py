@@ -156,6 +156,27 @@ def sign(element: etree._Element, key: SigningKey, *, sha1: bool = False) -> etr
     return element
 
 
+def encrypt(document: etree._Element, certificate: str) -> etree._Element:
+    """Encrypt the assertion of an answer for the owner of a certificate, in place."""
+    assertion = assertion_of(document)
+    wrapper = etree.Element(f"{{{SAML}}}EncryptedAssertion", nsmap={"saml": SAML})
+    document.replace(assertion, wrapper)
+    wrapper.append(assertion)
+    data = xmlsec.template.encrypted_data_create(
+        document, xmlsec.constants.TransformAes256Gcm, type=xmlsec.constants.TypeEncElement, ns="xenc"
+    )
+    xmlsec.template.encrypted_data_ensure_cipher_value(data)
+    info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
+    sent = xmlsec.template.add_encrypted_key(info, xmlsec.constants.TransformRsaOaep)
+    xmlsec.template.encrypted_data_ensure_cipher_value(sent)
+    manager = xmlsec.KeysManager()
+    manager.add_key(xmlsec.Key.from_memory(certificate.encode(), xmlsec.constants.KeyDataFormatCertPem))
+    context = xmlsec.EncryptionContext(manager)
+    context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, 256, xmlsec.constants.KeyDataTypeSession)
+    context.encrypt_xml(data, assertion)
+    return document
+
+
 def send(
     browser: httpx.Client, document: etree._Element | bytes, state: str, *, through: bool = True
 ) -> httpx.Response:

@@ -29,6 +29,7 @@ from tests.support.saml import (
     SigningKey,
     assertion_of,
     begin,
+    encrypt,
     moment,
     packed,
     response,
@@ -38,7 +39,7 @@ from tests.support.saml import (
 )
 
 SESSION = "account_health_session"
-KEY, STRANGER = SigningKey(), SigningKey()
+KEY, STRANGER, OURS = SigningKey(), SigningKey(), SigningKey("health.example.com")
 Tamper = Callable[[etree._Element, str], "etree._Element | bytes"]
 
 
@@ -92,6 +93,59 @@ def test_a_sign_in_leads_to_where_it_began(browser: httpx.Client, base: str) -> 
     done = send(browser, good(base, asked), asked.state)
     assert (done.status_code, done.headers["location"]) == (303, deep)
     assert SELLER in browser.get("/").text
+
+
+@pytest.fixture(scope="module")
+def with_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, str]]:
+    """A portal with a key of its own, for which the provider encrypts: its settings and address."""
+    saml = {
+        "entity_id": IDP,
+        "sign_in_url": f"{IDP}/in",
+        "certificates": [KEY.certificate.strip()],
+        "key": "saml_key",
+        "certificate": "portal.crt",
+    }
+    base = f"http://127.0.0.1:{free_port()}"
+    given = {"groups": {"sellers": {"roles": ["seller"]}}, "sign_in": {"base_url": base, "saml": saml}}
+    settings = home(tmp_path_factory.mktemp("key"), access=given)
+    (settings.policies / "portal.crt").write_text(OURS.certificate, encoding="ascii")
+    (settings.secrets / "saml_key").write_bytes(OURS.pem)
+    with served(settings, development_sign_in=False, port=urlsplit(base).port or 0) as found:
+        yield settings, found
+
+
+def test_an_assertion_that_is_encrypted_for_the_portal_gets_in(with_key: tuple[Settings, str]) -> None:
+    _, base = with_key
+    with httpx.Client(base_url=base, timeout=20) as browser:
+        asked = begin(browser)
+        answer = encrypt(good(base, asked), OURS.certificate)
+        assert b"EncryptedAssertion" in etree.tostring(answer)
+        assert SELLER.encode() not in etree.tostring(answer)
+        assert send(browser, answer, asked.state).status_code == 303
+        assert SELLER in browser.get("/").text
+
+
+@pytest.mark.parametrize(("how", "why"), [("for somebody else", "can't be read"), ("unsigned", "not signed")])
+def test_an_encrypted_assertion_is_believed_no_more_than_another(
+    with_key: tuple[Settings, str], how: str, why: str
+) -> None:
+    settings, base = with_key
+    with httpx.Client(base_url=base, timeout=20) as browser:
+        asked = begin(browser)
+        answer = (
+            encrypt(good(base, asked), STRANGER.certificate)
+            if how == "for somebody else"
+            else encrypt(response(base, asked), OURS.certificate)
+        )
+        refused(settings, send(browser, answer, asked.state), why)
+
+
+def test_an_encrypted_assertion_without_a_key_is_refused_in_words(
+    browser: httpx.Client, base: str, settings: Settings
+) -> None:
+    asked = begin(browser)
+    answer = encrypt(good(base, asked), OURS.certificate)
+    refused(settings, send(browser, answer, asked.state), "is encrypted, and sign_in.saml of access.yaml")
 
 
 def test_the_portal_describes_itself(browser: httpx.Client, base: str) -> None:
