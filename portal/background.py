@@ -29,6 +29,7 @@ _NICE = 5
 _END_SECONDS = 5
 _BROKE = "It broke; the reason is in the portal's log. Try again in a moment."
 _CANCELLED = "It was cancelled."
+_OUTDATED = "Another publication took the place of the one it was made of: ask for it again."
 
 
 class ToldError(Exception):
@@ -65,6 +66,7 @@ class Task:
     result: Any = None
     words: str | None = None
     is_cancelled: bool = False
+    is_outdated: bool = False
     # Seconds of a clock that only goes forward.
     asked_at: float = field(default_factory=time.monotonic)
     began_at: float = 0.0
@@ -88,6 +90,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._worker: _Worker | None = None
         self._is_closed = False
+        self._shown: str | None = None
 
     def ask(self, key: Hashable, asker: str, work: Callable[..., Any], *arguments: Any) -> Task:
         """The task of this key, begun when there is none; raises BusyError.
@@ -132,6 +135,21 @@ class Background:
         if worker is not None:
             worker.end()
 
+    def shows(self, snapshot_id: str) -> None:
+        """Let go of every result that was made before this publication took its place: they may have what it hasn't."""
+        with self._changed:
+            if snapshot_id == self._shown:
+                return
+            before, self._shown = self._shown, snapshot_id
+            if before is None:
+                return
+            for key, task in list(self._tasks.items()):
+                task.is_outdated = task.state is State.WORKING
+                if task.state is State.DONE:
+                    task.state, task.result, task.words = State.FAILED, None, _OUTDATED
+                if task.state.is_over:
+                    del self._tasks[key]
+
     def close(self) -> None:
         """End what is under way."""
         with self._changed:
@@ -173,6 +191,8 @@ class Background:
                     self._worker = None
                 if task.is_cancelled:
                     result, words = None, _CANCELLED
+                elif task.is_outdated:
+                    result, words = None, _OUTDATED
                 task.state = State.FAILED if words else State.DONE
                 task.result, task.words, task.ended_at = result, words, time.monotonic()
                 task.arguments = ()

@@ -104,6 +104,11 @@ class Portal:
     sign_ins: tuple[tuple[str, str], ...] = ()
     is_behind_tls: bool = False
 
+    def shows(self, snapshot_id: str) -> None:
+        """What was worked out of other publications goes: they may name an account that was forgotten since."""
+        for one in (self.background, self.previews):
+            one.shows(snapshot_id)
+
     @cached_property
     def policy_version(self) -> str:
         """Of the policies that the portal runs with."""
@@ -141,6 +146,7 @@ class Visit:
         if self._edition is None:
             try:
                 self._edition = self.portal.library.take()
+                self.portal.shows(self._edition.snapshot_id)
             except NothingPublishedError:
                 raise Refusal(
                     503,

@@ -178,6 +178,8 @@ def _sent(form: FormData, file: str, before: str, most: int) -> bytes:
 
 
 def _draft(visit: Visit, draft_id: str) -> Draft:
+    # First whatever another publication took the place of goes.
+    visit.portal.shows(visit.reader.edition.snapshot_id)
     draft = visit.portal.drafts.find(_session(visit), draft_id)
     if draft is None:
         raise absent()

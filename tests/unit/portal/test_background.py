@@ -86,6 +86,20 @@ def test_results_are_kept_up_to_a_number(background: Background) -> None:
     assert background.ask(0, "ann", operator.add, 0, 0) is not tasks[0]
 
 
+def test_results_go_with_their_publication(background: Background) -> None:
+    background.shows("first")
+    done = finished(background.ask("done", "ann", operator.add, 1, 2))
+    background.shows("first")
+    assert background.ask("done", "ann", operator.add, 1, 2).result == 3
+    working = background.ask("working", "ann", time.sleep, 1)
+    until(lambda: working.state is State.WORKING)
+    background.shows("second")
+    for task in (done, finished(working)):
+        assert (task.state, task.result) == (State.FAILED, None)
+        assert task.words == "Another publication took the place of the one it was made of: ask for it again."
+    assert finished(background.ask("done", "ann", operator.add, 1, 2)).result == 3
+
+
 def test_closing_ends_what_is_under_way() -> None:
     background = Background(seconds_most=60, waiting_most=2, kept=2)
     task = background.ask("slow", "ann", time.sleep, 60)

@@ -21,6 +21,7 @@ from orchestration.settings import Settings
 from portal.background import Background, State
 from portal.previews import Draft, Drafts, patch
 from tests.support.portal import Person, home, served, signed_in
+from tests.support.publications import publish_again
 
 _ANCHORS = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b, *b]\n"
 
@@ -275,6 +276,13 @@ def test_a_change_is_compared_across_the_portfolio_and_nothing_is_adopted(
     assert "Probability now Then How many" in words
     assert {file: file.read_bytes() for file in settings.policies.rglob("*") if file.is_file()} == before
     assert sorted(file for file in settings.home_path.rglob("*") if file.name != "operations.db-wal") == homes
+    # An account may have been forgotten since: nothing of it is shown that another publication doesn't have.
+    publish_again(settings)
+    deadline = time.monotonic() + 60
+    while "Another publication took the place" not in (words := _words(person.get(address).text)):
+        assert time.monotonic() < deadline, words[:2000]
+        time.sleep(0.2)
+    assert "statuses change" not in words
 
 
 def test_a_preview_can_be_cancelled(base: str) -> None:
