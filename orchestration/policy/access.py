@@ -84,7 +84,9 @@ class Access(PolicyFile):
     people: dict[Text, Roles] = setting("People by the name they sign in with, each with their roles.", "roles")
     groups: dict[Text, Group] = setting("Groups of the identity provider, each with roles and areas.", "groups")
     areas: dict[Text, Area] = setting("Areas of single people, beside those of their groups.", "areas")
-    known_as: dict[Text, tuple[Text, ...]] = setting("What people are called in the CRM, and other names they sign in with.", "names")
+    known_as: dict[Text, tuple[Text, ...]] = setting(
+        "What people are called in the CRM, and other names they sign in with.", "names"
+    )
     answers_as: dict[Role, tuple[Name, ...]] = setting(
         "Whose alerts are a role's own, where they name no person.", "roles of the account"
     )
