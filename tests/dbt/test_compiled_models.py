@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.whatif.models import ModelsError
+from orchestration.whatif.models import ModelsError, compile_models
 from tests.dbt.customer_outcomes import SETTINGS, make_world
 from tests.support.compiled import compiled_models
 from tests.support.models import build_models
@@ -71,3 +71,17 @@ def test_what_fails_is_named(tmp_path) -> None:
         compiled_models().run(tmp_path, "stg_policy__signal_groups")
     with pytest.raises(KeyError):
         compiled_models().run(tmp_path, "no_such_model")
+
+
+def test_what_changed_in_the_project_is_compiled_anew(tmp_path: Path) -> None:
+    """dbt reads only what changed since it was last asked; another environment alone changes nothing that it read."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "dbt_project.yml").write_text("name: small\nprofile: small\nmodel-paths: [models]\n")
+    output = "{type: duckdb, path: \"{{ env_var('ACCOUNT_HEALTH_WAREHOUSE') }}\"}"
+    (tmp_path / "profiles.yml").write_text(f"small: {{target: duckdb, outputs: {{duckdb: {output}}}}}\n")
+    model = tmp_path / "models" / "one.sql"
+    for number, told in ((1, "x"), (2, "y")):
+        model.write_text(f"select {number} as n, '{{{{ env_var('TOLD') if execute }}}}' as told")
+        compiled = compile_models(tmp_path, {"TOLD": told})
+        assert compiled.models["one"].sql == f"select {number} as n, '{told}' as told"
+    assert list((tmp_path / "target" / "compile").iterdir()) == [tmp_path / "target/compile/partial_parse.msgpack"]
