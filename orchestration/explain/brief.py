@@ -257,10 +257,11 @@ def _churn(churn: Row) -> Table:
 
 def _plan(plan: Sequence[Row]) -> Table:
     table = _table("Retention plan", "phase", "due", "step", "who", "why")
-    for row in plan:
-        due = str(row["standing_due_on"])
-        if row["is_overdue"] or row["standing_due_on"] < row["as_of_date"]:
-            due = f"[red]{due}[/]"
+    # A publication of before the column goes by the day it has.
+    for day, row in sorted(
+        ((one.get("standing_due_on") or one["due_on"], one) for one in plan), key=lambda two: two[0]
+    ):
+        due = f"[red]{day}[/]" if row["is_overdue"] or day < row["as_of_date"] else str(day)
         who = " with ".join(filter(None, (row["owner_role"], row["joined_by"])))
         table.add_row(_words(row["phase"]), due, *map(escape, (row["action"], who, row["why"])))
     reviews = dict.fromkeys(row["review_reason"] for row in plan if row["review_reason"])

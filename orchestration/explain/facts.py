@@ -87,7 +87,7 @@ def whole_facts(
         churn=next(iter(rows("account_churn", "account_id")), None),
         measures=rows("account_health_measures", "measure_rank"),
         themes=rows("account_themes", "place"),
-        plan=rows("retention_plans", 'standing_due_on, "rank"'),
+        plan=rows("retention_plans", '"rank"'),
         offers=rows("retention_offers", "component_rank"),
         decisions=rows("executive_decisions", '"rank"'),
         expansion=rows("expansion_pipeline", "type_rank"),

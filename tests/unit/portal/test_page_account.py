@@ -124,6 +124,17 @@ def test_the_head_says_score_status_money_and_people(executive: Person, red: dic
     assert f'<data value="{red["arr"]}"' in text
 
 
+def test_a_step_of_after_the_renewal_is_marked(executive: Person, settings: Settings) -> None:
+    late = published(
+        settings,
+        "select account_id, count(*) as steps from retention_plans where is_after_renewal group by all"
+        " order by steps desc, account_id limit 1",
+    )
+    assert late
+    html = executive.get(f"/accounts/{late[0]['account_id']}").text
+    assert html.count('<span class="badge red">after the renewal</span>') == late[0]["steps"]
+
+
 @pytest.mark.parametrize(
     ("table", "column"),
     [
