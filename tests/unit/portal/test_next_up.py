@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import duckdb
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -17,7 +18,12 @@ from orchestration.ledger.store import Store, utc_now
 from orchestration.ledger.tables import actions, alerts
 from orchestration.policy.load import load_policies
 from orchestration.settings import Settings
-from portal.whose import answers_for
+from portal.access import Viewer
+from portal.ledger_mirror import Mirror
+from portal.publications import Library
+from portal.things import Things
+from portal.whose import Whose, answers_for
+from portal.worklist import Board
 from tests.support.portal import GEO, SELLER, Person, home, published, served, signed_in
 
 # A person of every role that answers alerts; none approves.
@@ -175,6 +181,23 @@ def test_who_asked_for_an_action_waits_for_another(tmp_path: Path) -> None:
         assert "Approve or reject" in linked(cards(another, path), held["action_id"])["what"]
         its = [card for card in cards(admin, path) if held["action_id"] in card["link"]]
         assert all("waits for another approver" in card["facts"] for card in its)
+
+
+def test_an_alert_is_more_urgent_as_its_clock_runs(settings: Settings) -> None:
+    policies = load_policies(settings.policies)
+    viewer = Viewer("Rita Revops", "Rita", frozenset({"revops"}), sees=frozenset({"all"}))
+    library = Library(settings.published_path, settings.home_path / "tmp", 256)
+    with Store.open(settings) as store, library.current() as edition:
+        things = edition.made(Things.of)
+        board = Board(things, store, Mirror(store), policies)
+        whose = Whose(things, policies.access, viewer, None, lambda _: False)
+        title = things.title.values.index("Score is critical")
+        place = int(np.flatnonzero(things.title.codes[things.told] == title)[0])
+        due = int(board.alerts().due[place])
+        for hours, urgency in ((5, 3), (4, 2), (1, 2), (-1, 2)):
+            keys = whose.keys(board, board.actions(), board.alerts(), due - hours * 3600)
+            assert keys.urgency(int(things.told[place])) == urgency
+    library.close()
 
 
 @pytest.mark.parametrize(
