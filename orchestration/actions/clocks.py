@@ -26,7 +26,7 @@ from orchestration.sources.streams import ALERT_STEPS
 
 TABLE = "alerts"
 ENGINE = "engine"
-RAISED, ACKNOWLEDGED, ESCALATED, CLOSED = "raised", "acknowledged", "escalated", "closed"
+RAISED, ESCALATED, CLOSED = "raised", "escalated", "closed"
 # What people do about an alert, in this order; closing ends it at any point.
 STEPS = tuple(step for step in ALERT_STEPS if step not in (RAISED, ESCALATED, CLOSED))
 
