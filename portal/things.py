@@ -61,15 +61,14 @@ _COLUMNS = (
     *("action", "sensitivity", "alert_id"),
 )
 _TYPES = {"due_on": "date", "urgency": "tinyint"}
+_TABLE = "main.things"
 # Read by row, for those that are shown.
 _SHOWN = (
     *("id", "account_id", "account_name", "title", "why", "due_on", "who", "role", "state", "action", "sensitivity"),
-    "alert_id",
+    *("alert_id", "value"),
 )
 # Rows that are kept as they are shown: most people look at the same few again and again.
 _MOST_ROWS = 10_000
-# Texts that are another in nearly every row.
-_UNLIKE = frozenset({"id", "why", "alert_id"})
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Codes:
     codes: np.ndarray
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> Codes:
-        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    def of(cls, column: pa.Array) -> Codes:
+        encoded = column.dictionary_encode(null_encoding="encode")
         values = encoded.dictionary.to_pylist()
         narrow = np.int16 if len(values) < 2**15 else np.int32
         return cls(values, encoded.indices.to_numpy(zero_copy_only=False).astype(narrow))
@@ -94,40 +93,48 @@ class Codes:
 class Things:
     """The things of a publication; none where it has no accounts."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """`table`: the columns above and `value`, in the order of the rows."""
-        self._shown = pa.table({name: _small(name, table[name]) for name in (*_SHOWN, "value")})
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """`connection`: its table has the columns above and `value`, in the order of the rows."""
+        self._connection = connection
         self._rows: Kept[Row] = Kept(_MOST_ROWS, lambda _: 1)
-        self.kind = np.array([KINDS.index(kind) for kind in _values(table["kind"])], np.int8)[_places(table["kind"])]
-        self.urgency = table["urgency"].to_numpy().astype(np.int8)
-        self.title = Codes.of(table["title"])
+        kind = Codes.of(self._column("kind"))
+        self.kind = np.array([KINDS.index(one) for one in kind.values if one], np.int8)[kind.codes]
+        self.urgency = self._column("urgency").to_numpy(zero_copy_only=False).astype(np.int8)
+        self.title = Codes.of(self._column("title"))
         # Names are compared without case and blanks around them.
-        who = Codes.of(table["who"])
+        who = Codes.of(self._column("who"))
         self.who = Codes([one and one.strip().lower() for one in who.values], who.codes)
-        self.role = Codes.of(table["role"])
-        self.action = Codes.of(table["action"])
-        self.sensitivity = Codes.of(table["sensitivity"])
-        account = _places(table["account_id"])
+        self.role = Codes.of(self._column("role"))
+        self.action = Codes.of(self._column("action"))
+        self.sensitivity = Codes.of(self._column("sensitivity"))
+        accounts = self._column("account_id").dictionary_encode()
+        account = accounts.indices.to_numpy(zero_copy_only=False)
         starts = np.flatnonzero(np.diff(account, prepend=-1))
         # The ids of accounts in the order of their rows, and where those of each begin; the last one is the end.
-        self.accounts = table["account_id"].combine_chunks().take(pa.array(starts))
+        self.accounts = accounts.dictionary
         self.starts = np.append(starts, len(account)).astype(np.int32)
         self.account = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff(self.starts))
         self.actions = np.flatnonzero(self.kind == ACTION).astype(np.int32)
-        self.action_ids = self._ids(self.actions)
+        self.action_ids = self._column("id").take(pa.array(self.actions))
         # Alerts, and health checks with theirs.
-        self.told = np.flatnonzero(table["alert_id"].combine_chunks().is_valid()).astype(np.int32)
-        self.alert_ids = self._shown["alert_id"].combine_chunks().take(pa.array(self.told))
+        alerts = self._column("alert_id")
+        self.told = np.flatnonzero(alerts.is_valid().to_numpy(zero_copy_only=False)).astype(np.int32)
+        self.alert_ids = alerts.drop_null()
 
     @classmethod
     def of(cls, edition: Edition) -> Things:
         """Lay out what a publication has."""
+        make, connection = f"create table {_TABLE} as ", edition.connection
         try:
-            return cls(edition.connection.cursor().sql(_query(set(edition.manifest.tables))).to_arrow_table())
+            connection.cursor().execute(make + _query(set(edition.manifest.tables)))
         except duckdb.BinderException as error:
             # A publication of an earlier version lacks columns of this one: there are no cards, all else is shown.
             log.warning("what is to be done can't be laid out: %s", error)
-            return cls(edition.connection.cursor().sql(_query(set())).to_arrow_table())
+            connection.cursor().execute(make + _query(set()))
+        made = cls(connection)
+        # What was read is several times what is kept.
+        pa.default_memory_pool().release_unused()
+        return made
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -146,25 +153,15 @@ class Things:
         return dict(self._rows.get(number, lambda: self._row(number)))
 
     def _row(self, number: int) -> Row:
-        (row,) = self._shown.slice(number, 1).to_pylist()
-        return row | {"kind": KINDS[self.kind[number]], "urgency": int(self.urgency[number])}
+        query = f"select {', '.join(_SHOWN)} from {_TABLE} where rowid = $number"  # noqa: S608 - names of our own
+        values = self._connection.cursor().execute(query, {"number": int(number)}).fetchone()
+        shown = dict(zip(_SHOWN, values or (), strict=True))
+        return shown | {"kind": KINDS[self.kind[number]], "urgency": int(self.urgency[number])}
 
-    def _ids(self, numbers: np.ndarray) -> pa.Array:
-        return self._shown["id"].combine_chunks().take(pa.array(numbers))
-
-
-def _small(name: str, column: pa.ChunkedArray) -> pa.Array:
-    is_text = pa.types.is_string(column.type) and name not in _UNLIKE
-    whole = column.combine_chunks()
-    return whole.dictionary_encode() if is_text else whole
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    return column.combine_chunks().dictionary_encode().dictionary.to_pylist()
-
-
-def _places(column: pa.ChunkedArray) -> np.ndarray:
-    return column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    def _column(self, name: str) -> pa.Array:
+        query = f"select {name} from {_TABLE} order by rowid"  # noqa: S608 - names of our own
+        column = self._connection.cursor().sql(query).to_arrow_table()[name]
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _query(tables: set[str]) -> str:
