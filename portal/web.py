@@ -6,15 +6,16 @@ without one, that isn't among the public ones, is a fault that a test finds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
+from fastapi.routing import APIRoute
 from itsdangerous import BadData, URLSafeTimedSerializer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import FormData
@@ -48,7 +49,9 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 _SAID_COOKIE = "account_health_said"
 _SAID_SECONDS = 30
 _MOST_FIELDS = 2_000
-_RENDERING = Lock()
+# Pages that are worked on at once. The interpreter runs one thread at a time, and a second one while the first is in
+# the database; more of them would only take turns within pages, and make each of them later.
+_PAGES_AT_ONCE = BoundedSemaphore(2)
 # Everybody who may sign in at all.
 ALL = ("seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin")
 
@@ -267,10 +270,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "theme": theme if theme in ("light", "dark") else "",
         "said": _said(request, visit),
     }
-    # Rendering only calculates, so the interpreter does one page at a time anyhow: threads that took turns within a
-    # page would make each of them later.
-    with _RENDERING:
-        text = environment.get_template(template).render(values)
+    text = environment.get_template(template).render(values)
     answer = HTMLResponse(text, status)
     if _SAID_COOKIE in request.cookies:
         answer.delete_cookie(_SAID_COOKIE)
@@ -286,6 +286,23 @@ def _said(request: Request, visit: Visit | None) -> str | None:
     except (BadData, ValueError, TypeError):
         return None
     return str(text) if person == visit.viewer.person else None
+
+
+class PageRoute(APIRoute):
+    """A route of pages that only read: those wait for their turn before they are worked on, not while."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        reads = more.get("methods") in (["GET"], {"GET"})
+        super().__init__(path, _in_turn(endpoint) if reads else endpoint, **more)
+
+
+def _in_turn(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(endpoint)
+    def answered(*arguments: Any, **named: Any) -> Any:
+        with _PAGES_AT_ONCE:
+            return endpoint(*arguments, **named)
+
+    return answered
 
 
 class Pages(Environment):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from orchestration.loopback import is_loopback
 
 _LOOPBACK = "127.0.0.1"
 _PORT = 8321
+_TURN_SECONDS = 0.0005
 app = typer.Typer()
 
 
@@ -63,6 +65,8 @@ def portal(
         created = create_app(settings, development_sign_in=development, is_behind_tls=behind_tls)
     except SignInSettingsError as error:
         not_understood(str(error))
+    # A thread that calculates lets others have a turn so often: those that take requests wait for it otherwise.
+    sys.setswitchinterval(_TURN_SECONDS)
     server = uvicorn.Server(server_config(created, host, port, trusted_proxy or ()))
     with suppress(KeyboardInterrupt, SystemExit):
         server.run()

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from portal.brief import CRITERIA, FACTORS, brief_of, status_bands
 from portal.listing import Column, Filter, Listing, answer
 from portal.next_up import next_up
-from portal.web import Allowed, Visit, absent
+from portal.web import Allowed, PageRoute, Visit, absent
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 _NEXT = 5
 
 # Every account, also those without a score; what those have beside it stands where it is published.

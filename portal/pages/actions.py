@@ -27,9 +27,9 @@ from portal.action_queue import OVER, ActionQueue
 from portal.evidence import facts, guards
 from portal.ledger_listing import some_rows
 from portal.listing import Column, Filter, Listing
-from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
+from portal.web import Allowed, PageRoute, Refusal, Visit, absent, checked_form, safe_path
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 PATH = "/actions"
 
 QUEUE = Listing(

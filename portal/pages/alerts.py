@@ -30,9 +30,9 @@ from portal.access import Row
 from portal.alert_clock import clock, is_with_viewer
 from portal.ledger_listing import Queue, answer, some_rows
 from portal.listing import Column, Filter, Listing
-from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
+from portal.web import Allowed, PageRoute, Refusal, Visit, absent, checked_form, safe_path
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 PATH = "/alerts"
 CLEARED = "cleared"
 

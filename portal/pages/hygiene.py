@@ -27,9 +27,9 @@ from orchestration.operations.acceptances import (
 from portal import audit
 from portal.access import OlderPublicationError, Row
 from portal.listing import Column, Filter, Listing, Question, answer
-from portal.web import Allowed, Refusal, Visit, absent, checked_form, safe_path
+from portal.web import Allowed, PageRoute, Refusal, Visit, absent, checked_form, safe_path
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 PATH = "/hygiene"
 
 ISSUES = Listing(

@@ -21,9 +21,9 @@ from portal.portfolio import (
     quarter_start,
     summary,
 )
-from portal.web import Allowed, Visit
+from portal.web import Allowed, PageRoute, Visit
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 _ROLES = ("manager", "executive", "admin")
 _may = Allowed(*_ROLES)
 
