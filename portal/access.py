@@ -301,7 +301,7 @@ class Reader:
         """The rows of a query by column name. Tables are named in braces, values by `$name`."""
         text = self._text(query)
         values = parameters_of(self.viewer, text, **parameters)
-        names, rows = self.edition.rows(text, values)
+        names, rows = self.edition.rows(text, values, is_fixed=not parameters)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def row(self, query: str, /, **parameters: Any) -> Row | None:

@@ -65,6 +65,7 @@ class Edition:
         self.sheets = sheets
         self._hold = hold
         self._answers: Kept[_Rows] = Kept(_MOST_VALUES, _values_of, _values_of_key)
+        self._fixed: Kept[_Rows] = Kept(_MOST_VALUES, _size_of, _values_of_key)
         self._tables: dict[Any, str] = {}
         self._made: dict[Callable[[Edition], Any], Any] = {}
         self._making = threading.Lock()
@@ -72,10 +73,14 @@ class Edition:
         self._lock = threading.Lock()
         self._holders = 1
 
-    def rows(self, text: str, values: Mapping[str, Any]) -> _Rows:
-        """The column names and rows of a query; the same question gets the same answer, since nothing here changes."""
+    def rows(self, text: str, values: Mapping[str, Any], *, is_fixed: bool = False) -> _Rows:
+        """The column names and rows of a query; the same question gets the same answer, since nothing here changes.
+
+        `is_fixed`: nothing in it is of a request but who asks, so an answer without rows is kept too.
+        """
         key = (text, tuple((name, _frozen(value)) for name, value in sorted(values.items())))
-        return self._answers.get(key, lambda: self._ask(text, values))
+        answers = self._fixed if is_fixed else self._answers
+        return answers.get(key, lambda: self._ask(text, values))
 
     def table_of(self, text: str, values: Mapping[str, Any]) -> str:
         """A table with the rows of a query, made once."""
@@ -127,10 +132,12 @@ def _frozen(value: Any) -> Any:
 
 
 def _values_of(answer: _Rows) -> int:
+    # Whoever asks for what isn't there can do so in any number of ways.
+    return _size_of(answer) if answer[1] else _MOST_VALUES + 1
+
+
+def _size_of(answer: _Rows) -> int:
     names, rows = answer
-    if not rows:
-        # Whoever asks for what isn't there can do so in any number of ways.
-        return _MOST_VALUES + 1
     size = (len(names) or 1) * (len(rows) + 1)
     return size if size <= _MOST_VALUES_OF_ONE else _MOST_VALUES + 1
 

@@ -37,6 +37,8 @@ class Session:
     started_at: datetime
     # Proof that a form was made for this session.
     form_token: str
+    # What the session is noted by as seen, where that is due.
+    unnoted: str | None = None
 
 
 class Sessions:
@@ -74,7 +76,22 @@ class Sessions:
         return self._signer.sign(name).decode()
 
     def find(self, cookie: str | None) -> Session | None:
-        """The session that a cookie names; None where it holds no longer, or never did."""
+        """The session that a cookie names, noted as seen; None where it holds no longer, or never did."""
+        session = self.look(cookie)
+        if session is not None:
+            self.note(session)
+        return session
+
+    def note(self, session: Session) -> None:
+        """Note that a session was seen now, where that is due; waits for others who write."""
+        if session.unnoted is None:
+            return
+        with self._store.writing() as con:
+            seen = sa.update(sessions).where(sessions.c.session_hash == session.unnoted)
+            con.execute(seen.values(last_seen_at=self._clock()))
+
+    def look(self, cookie: str | None) -> Session | None:
+        """As `find`, which only reads; `note` is to follow."""
         name = self._name(cookie)
         if name is None:
             return None
@@ -83,16 +100,13 @@ class Sessions:
             row = one(con, sa.select(sessions).where(sessions.c.session_hash == _hash(name)))
         if row is None or row["ends_at"] <= now or row["last_seen_at"] + self._idle <= now:
             return None
-        if now - row["last_seen_at"] >= _SEEN_EVERY:
-            with self._store.writing() as con:
-                con.execute(
-                    sa.update(sessions).where(sessions.c.session_hash == row["session_hash"]).values(last_seen_at=now)
-                )
         fields = json.loads(row["identity"])
         identity = Identity(
             **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
         )
-        return Session(self._opened(identity), row["started_at"], self._forms.get_signature(name).decode())
+        unnoted = row["session_hash"] if now - row["last_seen_at"] >= _SEEN_EVERY else None
+        form_token = self._forms.get_signature(name).decode()
+        return Session(self._opened(identity), row["started_at"], form_token, unnoted)
 
     def end(self, cookie: str | None) -> None:
         """End the session that a cookie names."""

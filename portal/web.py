@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.routing import APIRoute
 from itsdangerous import BadData, URLSafeTimedSerializer
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -49,9 +50,6 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 _SAID_COOKIE = "account_health_said"
 _SAID_SECONDS = 30
 _MOST_FIELDS = 2_000
-# Pages that are worked on at once. The interpreter runs one thread at a time, and a second one while the first is in
-# the database; more of them would only take turns within pages, and make each of them later.
-_PAGES_AT_ONCE = BoundedSemaphore(2)
 # Everybody who may sign in at all.
 ALL = ("seller", "manager", "executive", "revops", "approver_low", "approver_medium", "approver_high", "admin")
 
@@ -106,6 +104,10 @@ class Portal:
     # All ways to sign in, by the path they begin at: (path, label).
     sign_ins: tuple[tuple[str, str], ...] = ()
     is_behind_tls: bool = False
+    # Looking sessions up, and pages that read, wait for their turn before they begin, not while. The interpreter runs
+    # one thread at a time, and another while the first is in the database: more of them would make each page later.
+    lookups: CapacityLimiter = field(default_factory=partial(CapacityLimiter, 1))
+    pages: CapacityLimiter = field(default_factory=partial(CapacityLimiter, 2))
 
     def shows(self, snapshot_id: str) -> None:
         """What was worked out of other publications goes: they may name an account that was forgotten since."""
@@ -208,17 +210,22 @@ class Allowed:
         self.writes = writes
         self.takes_files = takes_files
 
-    def __call__(self, request: Request) -> Visit:
+    async def __call__(self, request: Request) -> Visit:
         portal: Portal = request.app.state.portal
-        session = portal.sessions.find(request.cookies.get(portal.session_cookie))
+        cookie = request.cookies.get(portal.session_cookie)
+        session = await to_thread.run_sync(portal.sessions.look, cookie, limiter=portal.lookups)
         if session is None:
             raise SignInNeeded
+        if session.unnoted:
+            # Whoever writes to the ledger meanwhile may take a while.
+            await run_in_threadpool(portal.sessions.note, session)
         viewer = viewer_of(portal.policies.access, session.identity)
         check_rate(portal.rates, viewer.person)
         visit = Visit(request, portal, viewer, session, self.takes_files)
         request.state.visit = visit
         if self.roles.isdisjoint(viewer.roles):
-            visit.audit(audit.Event.DENIED, request.url.path, detail=f"{request.method} by {_listed(viewer.roles)}")
+            detail = f"{request.method} by {_listed(viewer.roles)}"
+            await run_in_threadpool(visit.audit, audit.Event.DENIED, request.url.path, detail=detail)
             raise Refusal(
                 403,
                 "Not for your role",
@@ -227,7 +234,8 @@ class Allowed:
             )
         host = request.headers.get("host", "")
         if self.writes and not is_same_site(request.headers, host, is_behind_tls=portal.is_behind_tls):
-            visit.audit(audit.Event.DENIED, request.url.path, detail="a form of another site")
+            detail = "a form of another site"
+            await run_in_threadpool(visit.audit, audit.Event.DENIED, request.url.path, detail=detail)
             raise Refusal(403, "Not from here", "This was asked for by a page of another site, so it wasn't done.")
         return visit
 
@@ -298,9 +306,8 @@ class PageRoute(APIRoute):
 
 def _in_turn(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(endpoint)
-    def answered(*arguments: Any, **named: Any) -> Any:
-        with _PAGES_AT_ONCE:
-            return endpoint(*arguments, **named)
+    async def answered(visit: Visit, **named: Any) -> Any:
+        return await to_thread.run_sync(partial(endpoint, visit=visit, **named), limiter=visit.portal.pages)
 
     return answered
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from jinja2.filters import do_urlencode
 from markupsafe import Markup, escape
 
 NOTHING = "–"
@@ -102,6 +103,7 @@ def moment(value: datetime | None) -> str:
     return NOTHING if value is None else f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
+@lru_cache(_KEPT)
 def name(value: str | None) -> Markup:
     """A text of the sources: escaped, with a direction of its own, and cut where it is huge."""
     if value is None or not value.strip():
@@ -136,7 +138,15 @@ def filters(currency: str) -> dict[str, Callable[..., Any]]:
         far = f' <span class="far">{escape(from_day(value, today))}</span>' if today else ""
         return Markup(f'<time datetime="{value.isoformat()}">{escape(day(value))}</time>{far}')
 
+    # Ids in addresses, again and again on every page.
+    kept_urlencode = lru_cache(_KEPT)(do_urlencode)
+
+    def urlencode(value: Any) -> str:
+        """For a part of an address, as Jinja's filter of that name."""
+        return kept_urlencode(value) if isinstance(value, str) else do_urlencode(value)
+
     return {
+        "urlencode": urlencode,
         "money": money,
         "day": day_of,
         "short_day": short_day,

@@ -90,6 +90,7 @@ def test_whoever_asks_while_it_changes_sees_one_whole_publication(own: Settings)
     for thread in threads:
         thread.start()
     names = [was]
+    soon(lambda: was in seen or broken)
     for _ in range(2):
         names.append(publish_again(own))
         soon(lambda: names[-1] in seen or broken)
