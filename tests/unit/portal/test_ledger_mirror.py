@@ -203,7 +203,7 @@ def test_the_queue_is_what_the_ledger_says_row_by_row(
     blank = [row["action_id"] for row in ledger(store)[::5]]
     change(store, sa.update(actions).where(actions.c.action_id.in_(blank)).values(due_on=None, geo=None))
     rows = ledger(store)
-    portal: Any = SimpleNamespace(policies=policies, library=library, store=store, mirror=mirror)
+    portal: Any = SimpleNamespace(policies=policies, library=library, store=store, mirror=mirror, shows=lambda _: None)
     nothing: Any = None
     visit = Visit(nothing, portal, access.viewer_of(policies.access, PEOPLE[who]), None)
     try:
