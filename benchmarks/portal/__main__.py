@@ -124,18 +124,44 @@ def measure(settings: Settings, seconds: float) -> dict[str, Any]:
         )
         result["mb_when_loaded"] = tree_rss(process.pid) // _MB
         _ask(base, plans, seconds / 3)
-        before = _processor_seconds(process.pid)
-        taken = _ask(base, plans, seconds)
-        result["processor_seconds"] = round(_processor_seconds(process.pid) - before, 1)
-        result["pages"] = _figures(taken)
-        result["requests_a_second"] = round(len(taken) / seconds, 1)
-        result["failed"] = sum(one["status"] != 200 for one in taken)
-        result["alone"] = _figures(_ask(base, plans[:1], seconds / 3))
+        result["loads"] = [
+            _load(title, base, process, chosen, seconds, pause) for title, chosen, pause in _loads(plans)
+        ]
         result["exports"] = _exports(Client(base, "Otto", "executive"))
         result["mb_at_most"] = _peak_mb(process.pid)
         result["swap"] = _swap(settings, base, plans, seconds)
         result["mb_at_most_with_swap"] = _peak_mb(process.pid)
     return result
+
+
+# Seconds that people look at a page, as a mean, where they don't ask without end.
+_PAUSE = 1.0
+
+
+def _loads(plans: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Sequence[dict[str, Any]], float]]:
+    """Title, plans and pause of each load: lists, for one person up to sixteen, and with pages of accounts."""
+    lists = [plan | {"pages": [one for one in plan["pages"] if one["page"] != "account"]} for plan in plans]
+    # The executive sees all accounts, so it is the dearest one.
+    executive = [plan for plan in lists if plan["who"]["role"] == "executive"]
+    yield "One executive alone, lists, without a pause", executive, 0
+    yield "Four at once, lists, without a pause", lists[:: AT_ONCE // 4], 0
+    yield f"{AT_ONCE} at once, lists, without a pause", lists, 0
+    yield f"{AT_ONCE} at once, lists and pages of accounts, without a pause", plans, 0
+    yield f"{AT_ONCE} people, lists and pages of accounts, who look at each for {_PAUSE:g} s", plans, _PAUSE
+
+
+def _load(
+    title: str, base: str, process: subprocess.Popen, plans: Sequence[dict[str, Any]], seconds: float, pause: float
+) -> dict[str, Any]:
+    before = _processor_seconds(process.pid)
+    taken = _ask(base, plans, seconds, pause)
+    return {
+        "title": title,
+        "pages": _figures(taken),
+        "requests_a_second": round(len(taken) / seconds, 1),
+        "processor_milliseconds": round(1_000 * (_processor_seconds(process.pid) - before) / len(taken), 1),
+        "failed": sum(one["status"] != 200 for one in taken),
+    }
 
 
 _NAMED = (
@@ -229,8 +255,8 @@ def _varied(path: str, name: str, values: Sequence[str], sorts: Sequence[str]) -
     return [*found, *(f"{path}?q={quote(text)}&sort={sorts[0]}" for text in _SEARCHES)]
 
 
-def _ask(base: str, plans: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-    asked = json.dumps({"base": base, "plans": plans, "seconds": seconds})
+def _ask(base: str, plans: Sequence[dict[str, Any]], seconds: float, pause: float = 0) -> list[dict[str, Any]]:
+    asked = json.dumps({"base": base, "plans": plans, "seconds": seconds, "pause": pause})
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.portal.load"],
         input=asked,

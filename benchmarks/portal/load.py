@@ -64,8 +64,11 @@ class Client:
         )
 
 
-def drive(base: str, plans: Sequence[dict], seconds: float) -> list[Taken]:
-    """Let as many clients as there are plans ask at once, each again as soon as it is answered."""
+def drive(base: str, plans: Sequence[dict], seconds: float, pause: float = 0) -> list[Taken]:
+    """Let as many clients as there are plans ask at once, each again as soon as it is answered.
+
+    `pause`: so many seconds they look at what they got before, as a mean.
+    """
     taken: list[Taken] = []
     until = time.monotonic() + seconds
     lock = threading.Lock()
@@ -77,6 +80,7 @@ def drive(base: str, plans: Sequence[dict], seconds: float) -> list[Taken]:
         while time.monotonic() < until:
             page = chance.choice(plan["pages"])
             own.append(client.get(page["page"], chance.choice(page["paths"])))
+            time.sleep(chance.uniform(0, 2 * pause))
         with lock:
             taken.extend(own)
 
@@ -90,4 +94,4 @@ def drive(base: str, plans: Sequence[dict], seconds: float) -> list[Taken]:
 
 if __name__ == "__main__":
     told = json.load(sys.stdin)
-    print(json.dumps([asdict(one) for one in drive(told["base"], told["plans"], told["seconds"])]))
+    print(json.dumps([asdict(one) for one in drive(told["base"], told["plans"], told["seconds"], told["pause"])]))

@@ -17,7 +17,7 @@ _HOW = (
     "The table of targets in Streamlit (`peer_streamlit.py`): the same Parquet file, kept in memory, filtered and"
     " sorted by pandas at each choice, fifty rows shown. What is measured is a run of the script by Streamlit's own"
     " test runner, one person alone: without a browser, without the way there, without any cut by who asks. Compare it"
-    " with the portal's targets under *One alone*, which have all of these but the browser."
+    " with the portal's targets under *One executive alone*, which have all of these but the browser."
 )
 
 
