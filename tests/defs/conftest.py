@@ -16,7 +16,7 @@ BEFORE = date(2026, 6, 29)
 @pytest.fixture(scope="session")
 def drop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company") / "drop"
-    write_demo(folder, AS_OF, accounts=100)
+    write_demo(folder, AS_OF, accounts=300)
     return folder
 
 
