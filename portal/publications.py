@@ -265,6 +265,9 @@ class Library:
         try:
             for make in self._makers:
                 edition.made(make)
+            # Showing it takes less than laying it out, and the next one is laid out while this one is shown.
+            edition.connection.execute(f"set memory_limit = '{self._memory_mb // 2}MB'")
+            edition.connection.execute("set lock_configuration = true")
         except BaseException:
             edition.let_go()
             raise
@@ -283,7 +286,6 @@ def _opened(published_dir: Path, scratch: Scratch, memory_mb: int, listings: Seq
         for listing in listings:
             sheets.of(listing)
         connection.execute("checkpoint")
-        connection.execute("set lock_configuration = true")
         # From here on the edition lets go; an error before lets go at once.
         return Edition(snapshot, connection, sheets, stack.pop_all())
 

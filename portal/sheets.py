@@ -99,8 +99,9 @@ class Sheet:
         cursor = connection.cursor()
         cursor.execute(f"create table {name} as select * from {source}")  # noqa: S608 - a declared listing
         self._columns = tuple(row[0] for row in cursor.execute(f"describe {name}").fetchall())
-        shown = ", ".join(identifier(one) for one in listing.shown)
-        self._rows = self._arrow(shown)
+        self._rows = pa.table({one: _small(self._arrow(identifier(one))) for one in listing.shown})
+        # What was read is several times what is kept.
+        pa.default_memory_pool().release_unused()
         self._codes: dict[str, np.ndarray] = {}
         self._values: dict[str, Sequence[str]] = {}
         for one in listing.filters:
@@ -165,7 +166,8 @@ class Sheet:
 
     def take(self, numbers: np.ndarray) -> list[Row]:
         """Rows by their numbers, as `portal.access.Reader` gives them."""
-        return self._rows.take(pa.array(numbers)).to_pylist()
+        rows = self._rows.take(pa.array(numbers))
+        return pa.table({name: _whole(rows[name]) for name in rows.column_names}).to_pylist()
 
     def _of_each(self, amount: str, by: str) -> tuple[np.ndarray, np.ndarray, Mask]:
         """The code of each row's value, and for each code the amount in cents and whether there is one."""
@@ -176,9 +178,8 @@ class Sheet:
         return self._amounts[amount, by]
 
     def _lay_out_amounts(self, amount: str, by: str) -> tuple[np.ndarray, np.ndarray, Mask]:
-        table = self._arrow(f"{by} as value, cast(round({amount} * {10**_CENTS}) as bigint) as cents")
-        codes = table["value"].combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
-        cents = table["cents"].combine_chunks()
+        codes = self._arrow(by).dictionary_encode(null_encoding="encode").indices.to_numpy()
+        cents = self._arrow(f"cast(round({amount} * {10**_CENTS}) as bigint)")
         rows = np.flatnonzero(cents.is_valid().to_numpy(zero_copy_only=False))[::-1]
         amounts = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
         has_one = np.zeros(len(amounts), dtype=np.bool_)
@@ -187,17 +188,17 @@ class Sheet:
         has_one[codes[rows]] = True
         return codes.astype(np.int32), amounts, has_one
 
-    def _arrow(self, columns: str) -> pa.Table:
-        query = f"select {columns} from {self._name} order by rowid"  # noqa: S608 - names of our own
+    def _arrow(self, column: str) -> pa.Array:
+        query = f"select {column} as value from {self._name} order by rowid"  # noqa: S608 - names of our own
         # One piece: rows are then taken by their place in it, without looking for the piece.
-        return self._connection.cursor().sql(query).to_arrow_table().combine_chunks()
+        return _one_piece(self._connection.cursor().sql(query).to_arrow_table()["value"])
 
     def _encode(self, name: str, column: str, kind: str) -> None:
         if kind == "flag":
-            flags = self._arrow(f"coalesce({column}, false) as value")["value"]
-            self._codes[name] = flags.to_numpy().astype(np.bool_)
+            flags = self._arrow(f"coalesce({column}, false)")
+            self._codes[name] = flags.to_numpy(zero_copy_only=False).astype(np.bool_)
             return
-        values = self._arrow(f"cast({column} as varchar) as value")["value"].combine_chunks()
+        values = self._arrow(f"cast({column} as varchar)")
         encoded = values.dictionary_encode(null_encoding="encode")
         self._values[name] = encoded.dictionary.to_pylist()
         kind_of_number = np.int16 if len(self._values[name]) < 2**15 else np.int32
@@ -248,3 +249,19 @@ class Sheet:
         query = f"select number from (select {shown}, rowid as number from {self._name} order by {order})"  # noqa: S608
         numbers: Any = self._connection.cursor().execute(query).fetchnumpy()["number"]
         return np.asarray(numbers, dtype=np.int32)
+
+
+def _one_piece(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _small(column: pa.Array) -> pa.Array:
+    """Texts that come again and again, once each and by their place."""
+    if not pa.types.is_string(column.type):
+        return column
+    encoded = column.dictionary_encode()
+    return encoded if 2 * len(encoded.dictionary) <= len(column) else column
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column

@@ -72,7 +72,8 @@ def measure(file: str, runs: int) -> dict:
     }
 
 
-if len(sys.argv) > 1:
-    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
-else:
+# Streamlit runs this file again as its page; the arguments are there then, too.
+if FILE in os.environ:
     page()
+else:
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))

@@ -292,9 +292,9 @@ def test_without_scripts_everything_can_be_read_filtered_and_decided(open_window
         page.get_by_role("navigation", name="Main").get_by_role("link", name=label, exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     window.goto("/actions")
-    one = page.locator("table.queue tbody").first
-    one.locator("summary").click()
-    one.get_by_role("button", name=re.compile("^Approve")).click()
+    page.locator("table.queue tbody").first.locator("a.opens").click()
+    expect(page.locator(".evidence")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Approve")).click()
     expect(page.get_by_role("status").first).to_contain_text("Approved")
 
 
