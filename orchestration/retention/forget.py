@@ -25,7 +25,7 @@ from orchestration.retention.files import clean_file, contents, names_raw, remov
 from orchestration.retention.identity import Identity, identify
 from orchestration.retention.landing import clean_landing
 from orchestration.retention.ledger import clean_ledger
-from orchestration.retention.parquet import Found, Rewriter
+from orchestration.retention.parquet import Found, Rewriter, is_draft
 from orchestration.retention.published import WAIT_SECONDS, clean_published
 from orchestration.settings import Settings
 
@@ -187,6 +187,8 @@ def _everywhere(
 def _clean_files(settings: Settings, rewriter: Rewriter, done: Done) -> None:
     home = settings.home_path
     if not rewriter.dry:
+        for draft in filter(is_draft, list(_files(settings, home))):
+            draft.unlink()
         for name in _MADE_ANEW:
             _remove_made(home / name)
         for folder in (
@@ -197,7 +199,7 @@ def _clean_files(settings: Settings, rewriter: Rewriter, done: Done) -> None:
                 remove(folder)
     skipped = (settings.landing_path, settings.published_path, *(home / name for name in (*_LEDGER_FILES, *_MADE_ANEW)))
     for file in list(_files(settings, home)):
-        if any(file.is_relative_to(path) for path in skipped) or not file.exists():
+        if is_draft(file) or any(file.is_relative_to(path) for path in skipped) or not file.exists():
             continue
         if _names_itself(file, home, rewriter.identity):
             done.add(_place(file, home), Found(files=1))

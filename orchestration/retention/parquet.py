@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from orchestration.publishing import durable
 from orchestration.retention.identity import Identity
+from orchestration.retention.traces import FORGOTTEN
 
 _DRAFT = ".forgetting"
 # Columns whose value says whose row it is.
@@ -65,7 +66,11 @@ class Rewriter:
             return found
         final = target or file
         draft = final.with_name(f"{_DRAFT}-{os.getpid()}-{final.name}")
-        self._write(file, draft)
+        try:
+            self._write(file, draft)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
         durable.sync_file(draft)
         draft.chmod(status.st_mode & 0o777)
         durable.move(draft, final)
@@ -108,7 +113,8 @@ class Rewriter:
                         table = table.filter(pc.invert(own))
                     for place, column in enumerate(table.columns):
                         if self._naming(column):
-                            table = table.set_column(place, schema.field(place), self._cleaned(column))
+                            cell = schema.field(place)
+                            table = table.set_column(place, cell, self._cleaned(column, cell))
                     writer.write_table(table)
 
     def _own(self, table: pa.Table) -> pa.Array | pa.ChunkedArray | None:
@@ -124,6 +130,11 @@ class Rewriter:
             masks.append(named)
         if self.gone and {"extraction_id", "row"} <= set(table.column_names):
             masks.append(self._of_gone_rows(table))
+        # A key of another name; such a cell can't be blank, so there is no row without it.
+        likely = pa.array(sorted(self.identity.ids & set(self.identity.traces.texts)), pa.string())
+        for column in table.schema:
+            if not column.nullable and column.name not in _OWNERS and _is_text(column.type):
+                masks.append(pc.is_in(table[column.name], value_set=likely))
         if not masks:
             return None
         total = masks[0]
@@ -155,9 +166,17 @@ class Rewriter:
         looked = pc.match_substring_regex(column, self.identity.traces.pattern)
         return pc.or_(looked, pc.is_in(column, value_set=pa.array(sorted(self.identity.ids), pa.string())))
 
-    def _cleaned(self, column: pa.ChunkedArray) -> pa.Array:
+    def _cleaned(self, column: pa.ChunkedArray, cell: pa.Field) -> pa.Array:
         traces = self.identity.traces
-        return pa.array([traces.value(value) for value in column.to_pylist()], column.type)
+        values = [traces.value(value) for value in column.to_pylist()]
+        if not cell.nullable:
+            values = [FORGOTTEN if value is None else value for value in values]
+        return pa.array(values, column.type)
+
+
+def is_draft(file: Path) -> bool:
+    """Whether a file is what a try left that was ended in the middle."""
+    return file.name.startswith(f"{_DRAFT}-")
 
 
 def _is_text(kind: pa.DataType) -> bool:

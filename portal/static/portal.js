@@ -22,6 +22,20 @@ document.addEventListener("htmx:configRequest", event => {
   for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
 });
 
+// An answer without the part that was asked for is another page, an error or the way in again: it is shown as such.
+document.addEventListener("htmx:beforeSwap", event => {
+  const { requestConfig, xhr, pathInfo } = event.detail;
+  const part = requestConfig.elt.getAttribute("hx-select");
+  if (!part || new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(part)) return;
+  event.detail.shouldSwap = false;
+  location.assign(pathInfo.finalRequestPath);
+});
+
+// With a key that opens links elsewhere, a row's link is a link.
+document.addEventListener("click", event => {
+  if ((event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a.opens")) event.stopPropagation();
+}, true);
+
 // What a row opens into takes the place of the link that opened it: the keyboard goes on there.
 document.addEventListener("htmx:afterSwap", event => event.target.querySelector("details.decision summary")?.focus());
 

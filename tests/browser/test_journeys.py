@@ -270,6 +270,21 @@ def test_an_administrator_sees_what_others_did_and_gives_and_ends_a_token(open_w
     assert seller.context.request.get(address, headers=asked).status == 401
 
 
+def test_a_row_that_cant_open_leads_to_what_is_wrong(open_window: Open) -> None:
+    window = open_window(MANAGER, ("manager", "approver_medium"), geos=(GEO,))
+    page = window.page
+    window.goto("/actions")
+    opens = page.locator("a.opens").first
+    with page.context.expect_page() as beside:
+        opens.click(modifiers=["Control"])
+    expect(beside.value.get_by_role("heading", level=1)).to_be_visible()
+    expect(opens).to_be_visible()
+    page.context.clear_cookies()
+    opens.click()
+    page.wait_for_url("**/sign-in?**")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
 def test_without_scripts_everything_can_be_read_filtered_and_decided(open_window: Open) -> None:
     window = open_window(SELLER, ("seller", "approver_medium"), scripts=False)
     page = window.page
