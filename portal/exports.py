@@ -1,11 +1,11 @@
 """Tables as files: the rows of a page's question, all of them, as CSV or XLSX.
 
-Streamed: a file is sent in batches, and the publication is held to its last row. Whole rows are wide, and putting them
-in order takes as much memory as there are rows: so only their keys are, while the rows are written to a file as they
-come and read from it in that order. One that breaks in the middle breaks the connection off, so that half a file never
-looks like a whole one. Spreadsheets run
-what looks like a formula, so a text that begins like one gets an apostrophe before it; the file's last column names the
-columns of the row where that was done, so that a program can take it away again.
+Streamed: a file is sent in batches, and the publication is held to its last row. Whole rows are wide, and putting
+them in order takes as much memory as there are rows: so only their keys are, while the rows are written to a file as
+they come and read from it in that order. One that breaks in the middle breaks the connection off, so that half a file
+never looks like a whole one. Spreadsheets run what looks like a formula, so a text that begins like one gets an
+apostrophe before it; the file's last column names the columns of the row where that was done, so that a program can
+take it away again.
 """
 
 from __future__ import annotations
